@@ -1,0 +1,186 @@
+/**
+ * A job: its names on the wire, the schema of its arguments, its handler; and the set of jobs that a worker knows.
+ */
+import * as Effect from "effect/Effect"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import type * as SchemaAST from "effect/SchemaAST"
+import type { RetryPolicy } from "./RetryPolicy.ts"
+import type { StopSignal } from "./StopSignal.ts"
+
+/** The arguments as Python passes them. */
+export interface Call {
+  readonly args: ReadonlyArray<unknown>
+  readonly kwargs: Readonly<Record<string, unknown>>
+}
+
+/** What a handler is told about the attempt it makes. */
+export interface Attempt {
+  readonly jobId: string
+  /** From 1; earlier attempts that failed at no cost do not count. */
+  readonly number: number
+  /** Milliseconds since the epoch; the same for all attempts at one job. */
+  readonly firstTakenAt: number
+  /** Milliseconds since the epoch; past it the job is worthless. */
+  readonly expiresAt: number | undefined
+  readonly stop: StopSignal
+}
+
+/**
+ * What a failure means for the job: try again, never again, wait until somebody mends a configuration (costs no
+ * attempt), or nobody knows whether it was done (done again).
+ */
+export type Verdict = "Transient" | "Permanent" | "Configuration" | "Unknown"
+
+/** A job that was not done, or not wholly. */
+export class JobFailure<out A = never> extends Error {
+  readonly _tag = "JobFailure"
+  readonly verdict: Verdict
+  /** One line for the log and the dead letter: no argument of the job. */
+  readonly reason: string
+  /** What is left of a job that was partly done. */
+  readonly remaining: A | undefined
+
+  constructor(options: {
+    readonly verdict: Verdict
+    readonly reason: string
+    readonly cause?: unknown
+    readonly remaining?: A | undefined
+  }) {
+    super(options.reason, { cause: options.cause })
+    this.name = "JobFailure"
+    this.verdict = options.verdict
+    this.reason = options.reason
+    this.remaining = options.remaining
+  }
+}
+
+/** A job whose arguments were accepted. */
+export interface Prepared<out R> {
+  readonly perform: (attempt: Attempt) => Effect.Effect<void, JobFailure<Call>, R>
+}
+
+/** A job with arguments `A` whose handler needs `R`. The schema is hidden in two functions: sets need no `any`. */
+export interface Job<in A, out R> {
+  readonly names: readonly [onTheWire: string, ...aliases: ReadonlyArray<string>]
+  readonly encode: (args: A) => Effect.Effect<Call, ParseResult.ParseError>
+  readonly prepare: (call: Call) => Effect.Effect<Prepared<R>, ParseResult.ParseError>
+  /** Absent: the worker's. */
+  readonly policy: RetryPolicy | undefined
+}
+
+/** The jobs that a worker or the queue `None` can perform, by every name they have on the wire. */
+export interface Jobs<out R> extends ReadonlyMap<string, Job<never, R>> {}
+
+const refuse = (ast: SchemaAST.AST, message: string) =>
+  Effect.fail(ParseResult.parseError(new ParseResult.Type(ast, undefined, message)))
+
+/** Names the arguments of a call as Python would: by position, then by keyword, none twice, none unknown. */
+const bind = (
+  ast: SchemaAST.AST,
+  params: ReadonlyArray<string>,
+  call: Call
+): Effect.Effect<Readonly<Record<string, unknown>>, ParseResult.ParseError> => {
+  if (call.args.length > params.length) {
+    return refuse(ast, `takes ${params.length} arguments, ${call.args.length} were given`)
+  }
+  const named = new Map<string, unknown>()
+  for (const [index, value] of call.args.entries()) named.set(params[index] ?? "", value)
+  for (const [key, value] of Object.entries(call.kwargs)) {
+    if (!params.includes(key)) return refuse(ast, "a keyword argument that the job does not have")
+    if (named.has(key)) return refuse(ast, `two values for the argument ${key}`)
+    named.set(key, value)
+  }
+  return Effect.succeed(Object.fromEntries(named))
+}
+
+/** By position up to the first argument left out, the rest by keyword. */
+const unbind = (params: ReadonlyArray<string>, named: Readonly<Record<string, unknown>>): Call => {
+  const absent = params.findIndex((param) => !(param in named))
+  const count = absent === -1 ? params.length : absent
+  const rest = params.slice(count).filter((param) => param in named)
+  return {
+    args: params.slice(0, count).map((param) => named[param]),
+    kwargs: Object.fromEntries(rest.map((param) => [param, named[param]]))
+  }
+}
+
+/**
+ * Makes a job.
+ *
+ * `name` is its name on the wire, `aliases` are other names it answers to; `params` are the fields of the encoded
+ * arguments in the order Python passes them; `run` does the work and fails with a `JobFailure` that may carry what
+ * remains to be done.
+ */
+export const make = <A, I extends { readonly [K in keyof I]: unknown }, R>(options: {
+  readonly name: string
+  readonly aliases?: ReadonlyArray<string>
+  readonly params: ReadonlyArray<keyof I & string>
+  readonly args: Schema.Schema<A, I>
+  readonly run: (args: A, attempt: Attempt) => Effect.Effect<void, JobFailure<A>, R>
+  readonly policy?: RetryPolicy
+}): Job<A, R> => {
+  const { args: schema, params, run } = options
+  const encodeArgs = Schema.encode(schema)
+  const decodeArgs = Schema.decodeUnknown(schema)
+  const encode = (args: A) => Effect.map(encodeArgs(args), (named) => unbind(params, { ...named }))
+  const remainingCall = (failure: JobFailure<A>): Effect.Effect<never, JobFailure<Call>> => {
+    const { verdict, reason, cause, remaining } = failure
+    return remaining === undefined
+      ? Effect.fail(new JobFailure({ verdict, reason, cause }))
+      : Effect.flatMap(Effect.orDie(encode(remaining)), (call) =>
+          Effect.fail(new JobFailure({ verdict, reason, cause, remaining: call }))
+        )
+  }
+  return {
+    names: [options.name, ...(options.aliases ?? [])],
+    policy: options.policy,
+    encode,
+    prepare: (call) =>
+      bind(schema.ast, params, call).pipe(
+        Effect.flatMap((named) => decodeArgs(named)),
+        Effect.map((args) => ({ perform: (attempt) => Effect.catchAll(run(args, attempt), remainingCall) }))
+      )
+  }
+}
+
+/** The set of jobs a worker knows; a name that two jobs claim is a mistake in the program and throws. */
+export const jobs = <R>(...list: ReadonlyArray<Job<never, R>>): Jobs<R> => {
+  const byName = new Map<string, Job<never, R>>()
+  for (const job of list) {
+    for (const name of job.names) {
+      if (byName.has(name)) throw new Error(`two jobs are called ${name}`)
+      byName.set(name, job)
+    }
+  }
+  return byName
+}
+
+/** Says in one line what is wrong with the arguments of a call, without any of their values. */
+export const explain = (error: ParseResult.ParseError): string => {
+  const path: Array<string> = []
+  let issue = error.issue
+  for (;;) {
+    switch (issue._tag) {
+      case "Pointer":
+        path.push(...(Array.isArray(issue.path) ? issue.path : [issue.path]).map(String))
+        issue = issue.issue
+        break
+      case "Composite": {
+        const first = Array.isArray(issue.issues) ? issue.issues[0] : issue.issues
+        issue = first
+        break
+      }
+      case "Refinement":
+      case "Transformation":
+        issue = issue.issue
+        break
+      default: {
+        const where = path.length === 0 ? "arguments" : path.join(".")
+        if (issue._tag === "Missing") return `${where}: missing`
+        if (issue._tag === "Unexpected") return `${where}: unexpected`
+        return `${where}: ${issue.message ?? `expected ${String(issue.ast)}`}`
+      }
+    }
+  }
+}
