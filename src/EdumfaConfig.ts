@@ -1,0 +1,76 @@
+/**
+ * The configuration of eduMFA: one file in Python's syntax, and the environment on top.
+ */
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type { Literal } from "./EdumfaConfig/CfgFile/Literal.ts"
+import type { Assignment } from "./EdumfaConfig/CfgFile.ts"
+import type { EdumfaConfigError } from "./EdumfaConfig/EdumfaConfigError.ts"
+import * as Environment from "./EdumfaConfig/Environment.ts"
+import * as provider from "./EdumfaConfig/provider.ts"
+import * as Settings from "./EdumfaConfig/Settings.ts"
+import * as search from "./EdumfaConfig/search.ts"
+
+export { EdumfaConfigError, type EdumfaConfigReason } from "./EdumfaConfig/EdumfaConfigError.ts"
+
+/** Answers each module's own `Config` from the one file and the environment. */
+export class EdumfaConfig extends Context.Tag("edumfa-queue/EdumfaConfig")<
+  EdumfaConfig,
+  {
+    /** The file that was read, or `no configuration file`. */
+    readonly source: string
+    /**
+     * Asking for a key of the Redis connection also refuses keys of the queue that are not supported, and a connection
+     * that is given both as URL and by single keys.
+     */
+    readonly get: <A>(config: Config.Config<A>) => Effect.Effect<A, EdumfaConfigError>
+  }
+>() {}
+
+const noFile = "no configuration file"
+
+const fromSettings = (settings: Settings.Settings) =>
+  EdumfaConfig.of({ source: settings.source, get: (config) => provider.load(settings, config) })
+
+/**
+ * Reads the file that `file` names, or else the one that eduMFA would read; a file that nobody named may be absent.
+ * Variables of the ambient ConfigProvider go before the file: `KEY`, or `KEY_FILE` with the path of a file that holds
+ * the value.
+ */
+export const make = Effect.fn("EdumfaConfig.make")(function* (options: { readonly file: Option.Option<string> }) {
+  const environment = yield* Environment.make
+  const found = yield* search.find(options.file, environment)
+  const source = Option.match(found, { onNone: () => noFile, onSome: ({ path }) => path })
+  const assignments = Option.map(found, ({ path, cfg, dialect }) => ({
+    cfg,
+    dialect,
+    where: (line: number) => `${path}, line ${line}`
+  }))
+  return fromSettings(Settings.make(source, environment, assignments))
+})
+
+/** The configuration of a process. */
+export const layer = (options: {
+  readonly file: Option.Option<string>
+}): Layer.Layer<EdumfaConfig, EdumfaConfigError, FileSystem.FileSystem> => Layer.effect(EdumfaConfig, make(options))
+
+/** These values under eduMFA's names, no file and no environment. */
+export const layerValues = (values: Readonly<Record<string, Literal>>): Layer.Layer<EdumfaConfig> => {
+  const assignments = new Map(
+    Object.entries(values).map(([name, value]): [string, Assignment] => [name, { _tag: "Literal", value, line: 0 }])
+  )
+  return Layer.succeed(
+    EdumfaConfig,
+    fromSettings(
+      Settings.make(
+        noFile,
+        Environment.none,
+        Option.some({ cfg: { assignments, starImport: undefined }, dialect: "eduMFA", where: () => "given values" })
+      )
+    )
+  )
+}

@@ -1,0 +1,122 @@
+/**
+ * What the environment and the file together give for each key.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Literal } from "./CfgFile/Literal.ts"
+import type { Assignment, CfgFile } from "./CfgFile.ts"
+import { EdumfaConfigError } from "./EdumfaConfigError.ts"
+import type { Environment } from "./Environment.ts"
+import * as keys from "./keys.ts"
+
+/** A value with its place: text from the environment, a literal from the file. */
+export interface Setting {
+  /** `/etc/edumfa/edumfa.cfg, line 9` or `environment`. */
+  readonly where: string
+  /** The key as it is called there. */
+  readonly name: string
+  readonly value:
+    | { readonly _tag: "Text"; readonly text: string }
+    | { readonly _tag: "Literal"; readonly value: Literal }
+}
+
+/** A file that was read, or values given in code. */
+export interface Assignments {
+  readonly cfg: CfgFile
+  readonly dialect: "eduMFA" | "privacyIDEA"
+  /** Names a line of it. */
+  readonly where: (line: number) => string
+}
+
+export interface Settings {
+  readonly source: string
+  /** The name of a key in the file. */
+  readonly nameOf: (key: string) => string
+  readonly find: (key: string) => Effect.Effect<Option.Option<Setting>, EdumfaConfigError>
+  /** Refuses keys of the queue that are not supported, and a connection that is given in two ways. */
+  readonly checkQueueKeys: Effect.Effect<void, EdumfaConfigError>
+}
+
+const urlKey = "EDUMFA_JOB_QUEUE_URL"
+
+/** Without it there is no queue, so it must not get lost in a module that the file imports. */
+const classKey = "EDUMFA_JOB_QUEUE_CLASS"
+
+/** None says nothing, and huey takes an empty URL for none. */
+const isGiven = (key: string, assignment: Assignment) =>
+  assignment._tag === "Computed" || (assignment.value !== null && !(assignment.value === "" && key.endsWith("_URL")))
+
+export const make = (source: string, environment: Environment, file: Option.Option<Assignments>): Settings => {
+  const inPrivacyIdea = Option.exists(file, ({ dialect }) => dialect === "privacyIDEA")
+  const nameOf = (key: string) => (inPrivacyIdea ? keys.inPrivacyIdea(key) : key)
+  const keyOf = (name: string) => (inPrivacyIdea ? name.replace(/^PI_/, "EDUMFA_") : name)
+
+  const assigned = (key: string) =>
+    Option.flatMap(file, ({ cfg, where }) => {
+      const { assignments, starImport } = cfg
+      const assignment = assignments.get(nameOf(key))
+      if (assignment === undefined && key === classKey && starImport !== undefined) {
+        return Option.some({ where: where(starImport.line), assignment: { _tag: "Computed" as const, ...starImport } })
+      }
+      return assignment !== undefined && isGiven(key, assignment)
+        ? Option.some({ where: where(assignment.line), assignment })
+        : Option.none()
+    })
+
+  const computed = (key: string, where: string, how: string) => {
+    const name = nameOf(key)
+    const example = keys.exampleOf(key)
+    const write = `write the value itself${example === undefined ? "" : `, for example ${name} = ${example}`}`
+    const detail = `${where}: ${name} is computed (${how}); ${write}, or set ${key} in the environment`
+    return new EdumfaConfigError({ reason: "Computed", detail })
+  }
+
+  /** The variables that give a connection, URL first. */
+  const connectionVariables = Effect.map(
+    Effect.forEach(keys.connectionKeys, (key) => environment.giving(key)),
+    (names) => names.flatMap(Option.toArray)
+  )
+
+  const find = Effect.fnUntraced(function* (key: string) {
+    const variable = yield* environment.setting(key)
+    if (Option.isSome(variable)) {
+      const { name, text } = variable.value
+      return Option.some<Setting>({ where: "environment", name, value: { _tag: "Text", text } })
+    }
+    if (keys.connectionKeys.includes(key) && (yield* connectionVariables).length > 0) return Option.none()
+    const found = assigned(key)
+    if (Option.isNone(found)) return Option.none()
+    const { where, assignment } = found.value
+    if (assignment._tag === "Computed") return yield* computed(key, where, assignment.source)
+    const value = { _tag: "Literal" as const, value: assignment.value }
+    return Option.some<Setting>({ where, name: nameOf(key), value })
+  })
+
+  const overDetermined = (where: string, first: string, second: string) =>
+    new EdumfaConfigError({
+      reason: "OverDetermined",
+      detail: `${where}: ${first} and ${second} both name the connection; keep the URL or the single keys`
+    })
+
+  const checkQueueKeys = Effect.gen(function* () {
+    for (const { cfg, where } of Option.toArray(file)) {
+      for (const [name, assignment] of cfg.assignments) {
+        const reason = keys.refusal(keyOf(name), nameOf)
+        if (reason !== undefined) {
+          const detail = `${where(assignment.line)}: ${name} ${reason}`
+          return yield* new EdumfaConfigError({ reason: "Refused", detail })
+        }
+      }
+    }
+    const [variable, other] = yield* connectionVariables
+    if (variable?.startsWith(urlKey) && other !== undefined)
+      return yield* overDetermined("environment", variable, other)
+    if (variable !== undefined || Option.isNone(assigned(urlKey))) return
+    for (const key of keys.connectionKeys) {
+      const single = key === urlKey ? Option.none() : assigned(key)
+      if (Option.isSome(single)) return yield* overDetermined(single.value.where, nameOf(urlKey), nameOf(key))
+    }
+  })
+
+  return { source, nameOf, find, checkQueueKeys }
+}

@@ -1,0 +1,170 @@
+/**
+ * Settings as an Effect ConfigProvider, and its errors as lines that name file, line and key.
+ */
+import * as Cause from "effect/Cause"
+import type * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as PathPatch from "effect/ConfigProviderPathPatch"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as HashSet from "effect/HashSet"
+import * as Option from "effect/Option"
+import { isDict, type Literal } from "./CfgFile/Literal.ts"
+import * as CfgFile from "./CfgFile.ts"
+import { EdumfaConfigError } from "./EdumfaConfigError.ts"
+import * as keys from "./keys.ts"
+import type { Setting, Settings } from "./Settings.ts"
+
+type Path = ReadonlyArray<string>
+
+const missing = (path: Path) => ConfigError.MissingData([...path], "is not set")
+
+const invalid = (path: Path, message: string) => ConfigError.InvalidData([...path], message)
+
+/** Effect's defaults stand in for missing data only, so an error of ours passes them by. */
+const unavailable = (path: Path) => (error: EdumfaConfigError) =>
+  ConfigError.SourceUnavailable([...path], error.message, Cause.fail(error))
+
+/** A single value as the text that Effect's configs read; undefined: it is none. */
+const textOf = (value: Literal): string | undefined => {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("utf8")
+  return typeof value === "object" ? undefined : String(value)
+}
+
+/** The parts of a list or dict by the names Effect gives them; undefined: a single value. */
+const entriesOf = (value: Literal): ReadonlyMap<string, Literal> | undefined => {
+  if (Array.isArray(value)) return new Map(value.map((item, index) => [`[${index}]`, item]))
+  return isDict(value) ? new Map(Object.entries(value)) : undefined
+}
+
+/** A list or dict in the environment is written as in the file. */
+const literalOf = ({ value }: Setting): Literal => {
+  if (value._tag === "Literal") return value.value
+  const literal = CfgFile.parseLiteral(value.text.trim())
+  return literal !== undefined && entriesOf(literal) !== undefined ? literal : value.text
+}
+
+const descend = (value: Literal, path: Path, steps: Path): Either.Either<Literal, ConfigError.ConfigError> => {
+  let current = value
+  for (const step of steps) {
+    const entries = entriesOf(current)
+    if (entries === undefined) return Either.left(invalid(path, "Expected a list or dict"))
+    current = entries.get(step) ?? null
+  }
+  return current === null ? Either.left(missing(path)) : Either.right(current)
+}
+
+/** Parses a text; where that fails, as the value it is in Python's syntax: `True`, `6_379`. */
+const parse = <A>(primitive: Config.Config.Primitive<A>, path: Path, text: string) =>
+  Either.orElse(primitive.parse(text), (error) => {
+    const literal = CfgFile.parseLiteral(text.trim())
+    const plain = literal === undefined || typeof literal === "string" ? undefined : textOf(literal)
+    const again = plain === undefined ? Either.left(error) : primitive.parse(plain)
+    return Either.mapLeft(again, () => ConfigError.prefixed([...path])(error))
+  })
+
+/** Asking for the connection is what makes the keys of the queue matter. */
+const needsCheck = (key: string) => keys.connectionKeys.includes(key) || key === "EDUMFA_QUEUE_WORKER_REDIS_URL"
+
+/** `onKey` is told every key that is asked for. */
+const flat = (settings: Settings, onKey: (key: string) => void) => {
+  const find = Effect.fnUntraced(function* (path: Path) {
+    const [key = "", ...steps] = path
+    onKey(key)
+    const checked = needsCheck(key) ? settings.checkQueueKeys : Effect.void
+    const setting = yield* Effect.mapError(Effect.zipRight(checked, settings.find(key)), unavailable(path))
+    return { setting, steps }
+  })
+  return ConfigProvider.makeFlat({
+    load: Effect.fnUntraced(function* (path, primitive, split) {
+      const { setting, steps } = yield* find(path)
+      if (Option.isNone(setting)) return yield* Effect.fail(missing(path))
+      const { value } = setting.value
+      const literal =
+        value._tag === "Text" && steps.length === 0 ? value.text : yield* descend(literalOf(setting.value), path, steps)
+      const text = textOf(literal)
+      // Only an empty list gets here: the parts of others are asked for one by one.
+      if (text === undefined && split && Array.isArray(literal)) return []
+      if (text === undefined) return yield* Effect.fail(invalid(path, "Expected a single value"))
+      const texts =
+        split && value._tag === "Text" && steps.length === 0 ? text.split(",").map((part) => part.trim()) : [text]
+      return yield* Effect.forEach(texts, (part) => parse(primitive, path, part))
+    }),
+    enumerateChildren: Effect.fnUntraced(function* (path) {
+      const { setting, steps } = yield* find(path)
+      if (Option.isNone(setting)) return HashSet.empty<string>()
+      const parts = Either.map(descend(literalOf(setting.value), path, steps), entriesOf)
+      return HashSet.fromIterable(Either.getOrElse(parts, () => undefined)?.keys() ?? [])
+    }),
+    patch: PathPatch.empty
+  })
+}
+
+interface Fault {
+  readonly reason: "Computed" | "Invalid" | "Missing"
+  readonly path: Path
+  readonly message: string
+  /** Already explained. */
+  readonly error?: EdumfaConfigError
+}
+
+const faults: ConfigError.ConfigErrorReducer<void, ReadonlyArray<Fault>> = {
+  andCase: (_, left, right) => [...left, ...right],
+  orCase: (_, left, right) => [...left, ...right],
+  invalidDataCase: (_, path, message) => [{ reason: "Invalid", path, message }],
+  missingDataCase: (_, path, message) => [{ reason: "Missing", path, message }],
+  unsupportedCase: (_, path, message) => [{ reason: "Invalid", path, message }],
+  sourceUnavailableCase: (_, path, message, cause) => {
+    const error = Option.getOrUndefined(Cause.failureOption(cause))
+    return [{ reason: "Invalid", path, message, ...(error instanceof EdumfaConfigError ? { error } : {}) }]
+  }
+}
+
+/** The message without the value it is about. */
+const mask = (message: string, setting: Setting): string => {
+  const text = setting.value._tag === "Text" ? setting.value.text : textOf(setting.value.value)
+  if (text === undefined) return message.replace(/ but received [\s\S]*$/, "")
+  return text === "" ? message : message.replaceAll(JSON.stringify(text), "…").replaceAll(text, "…")
+}
+
+const explain = Effect.fnUntraced(function* (
+  settings: Settings,
+  cause: ConfigError.ConfigError,
+  lastKey: string | undefined
+) {
+  const all = ConfigError.reduceWithContext(cause, undefined, faults)
+  // What is missing matters least: another branch may have stood in for it.
+  const fault = all.find(({ error }) => error !== undefined) ?? all.find(({ reason }) => reason !== "Missing") ?? all[0]
+  if (fault?.error !== undefined) return fault.error
+  // A config that checks the value of another, defaulted one does not tell which.
+  const key = fault?.path[0] ?? lastKey
+  const reason = fault?.reason ?? "Invalid"
+  if (fault === undefined || key === undefined) {
+    return new EdumfaConfigError({ reason, detail: `${settings.source}: a setting cannot be used`, cause })
+  }
+  // The path begins with the key twice where a config names it in its own errors.
+  const steps = fault.path.slice(1).filter((step) => step !== key)
+  const setting = Option.getOrUndefined(yield* settings.find(key))
+  const inside = steps.map((step) => (step.startsWith("[") ? step : `['${step}']`)).join("")
+  const name = `${setting?.name ?? settings.nameOf(key)}${inside}`
+  const plain =
+    fault.message === "<redacted>" ? (reason === "Missing" ? "is not set" : "the value cannot be used") : fault.message
+  const message = setting !== undefined && keys.isSecret(key) ? mask(plain, setting) : plain
+  const detail = `${setting?.where ?? settings.source}: ${name}${message.startsWith("is ") ? " " : ": "}${message}`
+  return new EdumfaConfigError({ reason, detail, ...(keys.isSecret(key) ? {} : { cause }) })
+})
+
+/** Loads a config from settings. */
+export const load = <A>(settings: Settings, config: Config.Config<A>): Effect.Effect<A, EdumfaConfigError> =>
+  Effect.suspend(() => {
+    let lastKey: string | undefined
+    const provider = ConfigProvider.fromFlat(
+      flat(settings, (key) => {
+        lastKey = key
+      })
+    )
+    return Effect.catchAll(provider.load(config), (cause) =>
+      Effect.flatMap(explain(settings, cause, lastKey), Effect.fail)
+    )
+  })
