@@ -1,0 +1,141 @@
+/**
+ * The log of this process in eduMFA's layout, to a file or to a stream; it replaces Effect's default logger.
+ */
+import { resolve } from "node:path"
+import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as File from "./QueueLogger/File.ts"
+import * as Format from "./QueueLogger/Format.ts"
+import type { LogFileError } from "./QueueLogger/LogFile.ts"
+import type { Sink } from "./QueueLogger/Sink.ts"
+import * as Stream from "./QueueLogger/Stream.ts"
+
+/** Where the log goes. */
+export type Target =
+  | {
+      readonly target: "File"
+      readonly path: string
+      /** Asked for by name: that it cannot be opened is then an error, not a warning. */
+      readonly explicit: boolean
+    }
+  | { readonly target: "Stream"; readonly stream: "stdout" | "stderr" }
+
+/** What a log is made with. */
+export type Options = Target & {
+  /** The least level that is written; at Debug and below a cause brings its stacks along. */
+  readonly level: LogLevel.LogLevel
+  /** The process id that every line names. */
+  readonly pid: number
+}
+
+/** What eduMFA's configuration says about the log. */
+export interface QueueLoggerConfig {
+  readonly level: LogLevel.LogLevel
+  /** A Python logging configuration, which is not read here. */
+  readonly logConfig: Option.Option<string>
+}
+
+/** The file of a worker that is given none: eduMFA's, in the directory where it was started. */
+const defaultPath = "edumfa-queue.log"
+
+/** Python's logging levels by the names they have in a configuration. */
+const levelNumbers: Readonly<Record<string, number>> = {
+  NOTSET: 0,
+  DEBUG: 10,
+  INFO: 20,
+  WARN: 30,
+  WARNING: 30,
+  ERROR: 40,
+  FATAL: 50,
+  CRITICAL: 50
+}
+
+/** The least of our levels that is not below a level of Python's: 15 lets INFO pass and holds DEBUG back. */
+const fromPython = (level: number): LogLevel.LogLevel => {
+  if (level <= 0) return LogLevel.All
+  if (level <= 10) return LogLevel.Debug
+  if (level <= 20) return LogLevel.Info
+  if (level <= 30) return LogLevel.Warning
+  if (level <= 40) return LogLevel.Error
+  return level <= 50 ? LogLevel.Fatal : LogLevel.None
+}
+
+const parseLevel = (text: string): Either.Either<LogLevel.LogLevel, ConfigError.ConfigError> => {
+  const trimmed = text.trim()
+  const name = trimmed.replace(/^logging\./, "").toUpperCase()
+  const level = /^-?\d+$/.test(trimmed) ? Number(trimmed) : levelNumbers[name]
+  return level === undefined
+    ? Either.left(
+        ConfigError.InvalidData(
+          [],
+          "Expected a level of Python's logging, as DEBUG, INFO, WARNING, ERROR, CRITICAL or a number"
+        )
+      )
+    : Either.right(fromPython(level))
+}
+
+/**
+ * `EDUMFA_LOGLEVEL`: a number, a name or `logging.NAME`, default INFO. `EDUMFA_LOGCONFIG`: a path, default none.
+ */
+export const config: Config.Config<QueueLoggerConfig> = Config.all({
+  level: Config.string("EDUMFA_LOGLEVEL").pipe(Config.mapOrFail(parseLevel), Config.withDefault(LogLevel.Info)),
+  logConfig: Config.option(Config.nonEmptyString("EDUMFA_LOGCONFIG"))
+})
+
+/** What the option `-l` means: `-` and `/dev/stdout` are stdout, `/dev/stderr` is stderr, none is `edumfa-queue.log`. */
+export const target = (logfile: Option.Option<string>): Target => {
+  if (Option.isNone(logfile)) return { target: "File", path: defaultPath, explicit: false }
+  switch (logfile.value) {
+    case "-":
+    case "/dev/stdout":
+      return { target: "Stream", stream: "stdout" }
+    case "/dev/stderr":
+      return { target: "Stream", stream: "stderr" }
+    default:
+      return { target: "File", path: logfile.value, explicit: true }
+  }
+}
+
+/**
+ * Makes the logger. Fails when a file that was asked for cannot be opened; where the default file cannot be opened, it
+ * warns and goes on to stderr.
+ */
+export const make = Effect.fnUntraced(function* (
+  options: Options
+): Effect.fn.Return<Logger.Logger<unknown, void>, LogFileError, Scope.Scope> {
+  const clock = yield* Effect.clock
+  const format = Format.make({ pid: options.pid, stacks: LogLevel.lessThanEqual(options.level, LogLevel.Debug) })
+  const now = () => clock.unsafeCurrentTimeMillis()
+  const notice = (message: string) => format.notice(message, now())
+
+  const openStream = (stream: "stdout" | "stderr") => Stream.make({ fd: stream === "stdout" ? 1 : 2, now, notice })
+  const open = (): Either.Either<Sink, LogFileError> => {
+    if (options.target === "Stream") return Either.right(openStream(options.stream))
+    const file = File.make({ path: resolve(options.path), now, notice })
+    if (Either.isRight(file) || options.explicit) return file
+    const stderr = openStream("stderr")
+    stderr.write(notice(`${file.left.message}; logging to stderr`))
+    return Either.right(stderr)
+  }
+
+  const sink = yield* Effect.acquireRelease(Effect.suspend(open), (opened) => Effect.sync(() => opened.close()))
+  return Logger.make((record) => sink.write(format.record(record)))
+})
+
+/**
+ * Replaces the default logger, and the pretty one that a runtime may have put in its place; sets the least level.
+ *
+ * One after the other: merged layers are built side by side, and each puts back what it found, in any order.
+ */
+export const layer = (options: Options): Layer.Layer<never, LogFileError> =>
+  Logger.replaceScoped(Logger.defaultLogger, make(options)).pipe(
+    Layer.provideMerge(Logger.remove(Logger.prettyLoggerDefault)),
+    Layer.provideMerge(Logger.minimumLogLevel(options.level))
+  )

@@ -1,0 +1,125 @@
+/**
+ * Lays a record out as eduMFA does: `[2026-11-23 08:19:18,088][PID][THREAD][LEVEL][name:line] message`, then the
+ * annotations and the cause as ` key=value`.
+ */
+import * as Cause from "effect/Cause"
+import type * as FiberId from "effect/FiberId"
+import * as HashMap from "effect/HashMap"
+import * as Inspectable from "effect/Inspectable"
+import type * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Line from "./Line.ts"
+
+/** How records become lines; lines have no newline yet. */
+export interface Format {
+  readonly record: (record: Logger.Logger.Options<unknown>) => string
+  /** A warning of the log about itself; the time in milliseconds since the epoch. */
+  readonly notice: (message: string, millis: number) => string
+}
+
+/** The name of a record without the annotation `service`. */
+const defaultService = "edumfa-queue"
+
+const two = (value: number) => (value < 10 ? `0${value}` : `${value}`)
+
+/** Python's asctime, local time. Most records of a busy worker fall into the second of the one before. */
+const makeTime = () => {
+  let second = Number.NaN
+  let text = ""
+  return (millis: number): string => {
+    const current = Math.floor(millis / 1_000)
+    if (current !== second) {
+      const date = new Date(current * 1_000)
+      const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+      text = `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+      second = current
+    }
+    return `${text},${String(millis - current * 1_000).padStart(3, "0")}`
+  }
+}
+
+/** Python's names; it has none below DEBUG. */
+const levelName = (level: LogLevel.LogLevel): string => {
+  if (level.ordinal >= LogLevel.Fatal.ordinal) return "CRITICAL"
+  if (level.ordinal >= LogLevel.Error.ordinal) return "ERROR"
+  if (level.ordinal >= LogLevel.Warning.ordinal) return "WARNING"
+  return level.ordinal >= LogLevel.Info.ordinal ? "INFO" : "DEBUG"
+}
+
+/** Only runtimes number their fibers; the others have no thread to name. */
+const thread = (id: FiberId.FiberId): number => (id._tag === "Runtime" ? id.id : 0)
+
+/** A getter or a `toJSON` may throw, and a log must not. */
+const attempt = (render: () => string): string => {
+  try {
+    return render()
+  } catch {
+    return "<cannot be shown>"
+  }
+}
+
+/** Tag or name, and message: never the other fields of an error, which may hold what a mail holds. */
+const summary = (error: unknown): string =>
+  attempt(() => {
+    if (!Predicate.isObject(error)) return String(error)
+    const tag = Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : undefined
+    const name = tag ?? (error instanceof Error ? error.name : "a value that is not an error")
+    const message = Predicate.hasProperty(error, "message") && Predicate.isString(error.message) ? error.message : ""
+    return message === "" ? name : `${name}: ${message}`
+  })
+
+const describe = (value: unknown): string => {
+  if (typeof value === "string") return value
+  if (value instanceof Error) return summary(value)
+  return attempt(() => String(Inspectable.toStringUnknown(value, 0)))
+}
+
+const needsQuotes = /^$|[\s"=\\\p{Cc}]/u
+
+const pair = (key: string, value: string) => ` ${key}=${needsQuotes.test(value) ? JSON.stringify(value) : value}`
+
+const message = (parts: unknown): string => {
+  if (!Array.isArray(parts)) return describe(parts)
+  return parts.length === 1 ? describe(parts[0]) : parts.map(describe).join(" ")
+}
+
+const annotations = (all: HashMap.HashMap<string, unknown>): string => {
+  const pairs: Array<string> = []
+  for (const [key, value] of all) {
+    if (key !== "service") pairs.push(pair(key, describe(value)))
+  }
+  // A HashMap has an order of its own, which says nothing to a reader.
+  return pairs.length < 2 ? (pairs[0] ?? "") : pairs.sort().join("")
+}
+
+const stack = (error: unknown): string =>
+  attempt(() => (error instanceof Error && error.stack !== undefined ? error.stack : summary(error)))
+
+const causePairs = (cause: Cause.Cause<unknown>, stacks: boolean): string => {
+  const errors = [...Cause.failures(cause), ...Cause.defects(cause)]
+  if (errors.length === 0) return pair("cause", "interrupted")
+  const short = pair("cause", errors.map(summary).join("; "))
+  return stacks ? short + pair("stack", errors.map(stack).join("\n")) : short
+}
+
+/** `stacks`: whether a cause brings its stacks along, on the same line; for a log at level DEBUG. */
+export const make = (options: { readonly pid: number; readonly stacks: boolean }): Format => {
+  const time = makeTime()
+  const head = (millis: number, fiber: number, level: string, service: string) =>
+    `[${time(millis)}][${options.pid}][${fiber}][${level}][${service}:0]`
+  return {
+    record: (record) => {
+      const service = HashMap.get(record.annotations, "service")
+      const name = Option.isSome(service) ? describe(service.value) : defaultService
+      const text = message(record.message)
+      let line = head(record.date.getTime(), thread(record.fiberId), levelName(record.logLevel), name)
+      if (text !== "") line += ` ${text}`
+      line += annotations(record.annotations)
+      if (!Cause.isEmpty(record.cause)) line += causePairs(record.cause, options.stacks)
+      return Line.make(line)
+    },
+    notice: (text, millis) => Line.make(`${head(millis, 0, "WARNING", defaultService)} ${text}`)
+  }
+}
