@@ -1,0 +1,183 @@
+/**
+ * One mailbox, `addr`, `phrase <addr>` or `<addr>`, and lists of them, read without any library that guesses.
+ *
+ * Wider than RFC 5322 where sites rely on it (dots anywhere, bare local parts, `_` in domains, phone numbers with
+ * spaces) and narrower where an address could be taken for more than one (no groups, no `@ < > \` in quoted parts).
+ */
+import * as net from "node:net"
+import { domainToASCII } from "node:url"
+import * as Either from "effect/Either"
+
+/** A mailbox in parts: nothing behind this point parses a string from a job. */
+export interface Mailbox {
+  /** The display name, unquoted; empty where there is none. */
+  readonly phrase: string
+  /** Local part, or local part `@` domain; international domains as A-labels. */
+  readonly address: string
+  /** Empty for a bare local part. */
+  readonly domain: string
+  /** The local part is not ASCII: only a mail server with SMTPUTF8 (RFC 6531) takes it. */
+  readonly smtpUtf8: boolean
+}
+
+/** The rule that a string broke; safe to log, it quotes nothing. */
+export type MailboxFault =
+  | "control character"
+  | "group syntax"
+  | "unbalanced quote, comment or bracket"
+  | "no single mailbox"
+  | "local part"
+  | "domain"
+  | "too long"
+
+/** Octets of one address: enough for every mail server in use, and its command still fits in 1000. */
+const maxAddressOctets = 900
+
+/** C0, DEL, C1, lone surrogates, line and paragraph separators, bidirectional controls: never part of an address. */
+const forbidden = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
+
+/** RFC 5322 atext and dots; outside ASCII RFC 6531 adds everything that is not space or control. */
+const localCharacters = /^(?:[\w!#$%&'*+\-/=?^`{|}~.]|[^\p{ASCII}\s\p{C}])+$/u
+const quotedLocal = /^"[\x20\x21\x23-\x3b\x3d\x3f\x41-\x5b\x5d-\x7e]+"$/
+const phoneNumber = /^[+0-9/-]+$/
+const asciiDomain = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?$/i
+const isAscii = (text: string) => /^\p{ASCII}*$/u.test(text)
+
+/** A domain in the form that goes on the wire, or none if it is not one. */
+export const normalizeDomain = (domain: string): string | undefined => {
+  const literal = /^\[(?:IPv6:([^\]]*)|([^\]]*))\]$/i.exec(domain)
+  if (literal !== null) {
+    const [, v6, v4] = literal
+    return (v6 === undefined ? net.isIPv4(v4 ?? "") : net.isIPv6(v6) && !v6.includes("%")) ? domain : undefined
+  }
+  if (isAscii(domain)) return asciiDomain.test(domain) ? domain : undefined
+  // domainToASCII decodes percent signs and reads numbers as IPv4 addresses: check before and after.
+  if (!/^(?:[\w.-]|[^\p{ASCII}])+$/u.test(domain)) return undefined
+  const labels = domainToASCII(domain)
+  return asciiDomain.test(labels) && !net.isIPv4(labels) ? labels : undefined
+}
+
+/** Reads `local` or `local@domain`, without phrase, comments and angle brackets. */
+const parseAddress = (phrase: string, text: string): Either.Either<Mailbox, MailboxFault> => {
+  const quoteEnd = text.startsWith('"') ? text.indexOf('"', 1) : -1
+  const at = text.indexOf("@", quoteEnd + 1)
+  const writtenLocal = at === -1 ? text : text.slice(0, at)
+  const compact = writtenLocal.replaceAll(" ", "")
+  const local = phoneNumber.test(compact) ? compact : writtenLocal
+  if (!localCharacters.test(local) && !quotedLocal.test(local)) return Either.left("local part")
+  const domain = at === -1 ? "" : normalizeDomain(text.slice(at + 1))
+  if (domain === undefined) return Either.left("domain")
+  const address = at === -1 ? local : `${local}@${domain}`
+  if (Buffer.byteLength(address) > maxAddressOctets) return Either.left("too long")
+  return Either.right({ phrase, address, domain, smtpUtf8: !isAscii(local) })
+}
+
+/** What a scan of a string found: its pieces between separators, less comments. */
+interface Piece {
+  /** As written, trimmed. */
+  readonly source: string
+  /** Without comments. */
+  readonly text: string
+  /** Index in `text` of the `<` outside quotes, -1 without one. */
+  readonly open: number
+  /** Index in `text` of its `>`. */
+  readonly close: number
+}
+
+const scan = (input: string): Either.Either<ReadonlyArray<Piece>, MailboxFault> => {
+  const pieces: Array<Piece> = []
+  let text = ""
+  let start = 0
+  let open = -1
+  let close = -1
+  let comments = 0
+  let inside: "" | '"' | "[" = ""
+  const finish = (end: number) => {
+    pieces.push({ source: input.slice(start, end).trim(), text, open, close })
+    text = ""
+    start = end + 1
+    open = -1
+    close = -1
+  }
+  for (let index = 0; index < input.length; index++) {
+    const character = input.charAt(index)
+    if (comments > 0) {
+      if (character === "\\") index++
+      else if (character === "(") comments++
+      else if (character === ")") comments--
+      continue
+    }
+    if (inside === '"') {
+      if (character === "\\") {
+        text += character + input.charAt(++index)
+        continue
+      }
+      if (character === '"') inside = ""
+    } else if (inside === "[") {
+      if (character === "]") inside = ""
+    } else if (character === "(") {
+      comments++
+      continue
+    } else if (character === '"' || character === "[") {
+      inside = character
+    } else if (character === "<") {
+      if (open !== -1) return Either.left("no single mailbox")
+      open = text.length
+    } else if (character === ">") {
+      if (open === -1 || close !== -1) return Either.left("unbalanced quote, comment or bracket")
+      close = text.length
+    } else if (open === -1 || close !== -1) {
+      if (character === ":") return Either.left("group syntax")
+      if (character === "," || character === ";") {
+        finish(index)
+        continue
+      }
+    }
+    text += character
+  }
+  if (comments > 0 || inside !== "" || (open !== -1 && close === -1)) {
+    return Either.left("unbalanced quote, comment or bracket")
+  }
+  finish(input.length)
+  return Either.right(pieces)
+}
+
+/** A phrase without its quotes and doubled spaces. */
+const unquote = (phrase: string): string =>
+  phrase
+    .replaceAll(/"((?:[^"\\]|\\.)*)"/gs, (_, quoted: string) => quoted.replaceAll(/\\(.)/gs, "$1"))
+    .replaceAll(/\s+/g, " ")
+    .trim()
+
+const parsePiece = (piece: Piece): Either.Either<Mailbox, MailboxFault> => {
+  if (piece.open === -1) return parseAddress("", piece.text.trim())
+  if (piece.text.slice(piece.close + 1).trim() !== "") return Either.left("no single mailbox")
+  return parseAddress(unquote(piece.text.slice(0, piece.open)), piece.text.slice(piece.open + 1, piece.close).trim())
+}
+
+/** One entry of a list: the mailbox it is, or the rule it breaks. */
+export interface Entry {
+  /** As written, trimmed. */
+  readonly source: string
+  readonly mailbox: Either.Either<Mailbox, MailboxFault>
+}
+
+/**
+ * Reads mailboxes separated by `,` or `;` outside quotes, comments and angle brackets; empty entries are dropped.
+ * Left: the string as a whole is refused, since it cannot be told where its mailboxes begin and end.
+ */
+export const parseList = (text: string): Either.Either<ReadonlyArray<Entry>, MailboxFault> => {
+  const input = text.trim()
+  if (forbidden.test(input)) return Either.left("control character")
+  return Either.map(scan(input), (pieces) =>
+    pieces
+      .filter((piece) => piece.text.trim() !== "")
+      .map((piece) => ({ source: piece.source, mailbox: parsePiece(piece) }))
+  )
+}
+
+/** Reads exactly one mailbox. */
+export const parse = (text: string): Either.Either<Mailbox, MailboxFault> =>
+  Either.flatMap(parseList(text), ([first, ...others]) =>
+    first === undefined || others.length > 0 ? Either.left("no single mailbox") : first.mailbox
+  )

@@ -1,0 +1,23 @@
+/**
+ * Whom a mail comes from: the job's sender, else the SMTP server's, else nobody (the null sender, `MAIL FROM:<>`).
+ */
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Mailbox from "./Mailbox.ts"
+
+/** Quotes the phrase of `MFA, Campus <mfa@example.org>`, whose comma would otherwise separate two mailboxes. */
+const quotePhrase = (text: string): string => {
+  const open = text.indexOf("<")
+  if (open !== text.lastIndexOf("<") || text.indexOf(">") !== text.length - 1) return text
+  const phrase = text.slice(0, open).trim()
+  return !phrase.includes(",") || /["()[\]:;\\]/.test(phrase) ? text : `"${phrase}" ${text.slice(open)}`
+}
+
+/** Reads the first of the senders that is not empty. None: the null sender. */
+export const parse = (
+  ...senders: ReadonlyArray<string | undefined>
+): Either.Either<Option.Option<Mailbox.Mailbox>, Mailbox.MailboxFault> => {
+  const text = senders.map((sender) => sender?.trim() ?? "").find((sender) => sender !== "")
+  if (text === undefined) return Either.right(Option.none())
+  return Either.map(Mailbox.parse(quotePhrase(text)), Option.some)
+}

@@ -1,0 +1,23 @@
+/**
+ * What an operator allows or demands of one mail server, chosen by `host:port` and never by the identifier: whoever
+ * writes a job chooses that.
+ */
+import type { SmtpServer } from "../SmtpServer.ts"
+
+/** Options of one mail server. */
+export interface ServerOptions {
+  /** Whether its certificate must be valid. Default: true, except on loopback. */
+  readonly verify?: boolean
+  /** Certificates (PEM) to trust instead of the system's. */
+  readonly ca?: string
+  /** Whether the password may travel without TLS. Default: false, except on loopback. */
+  readonly allowPlaintextAuth?: boolean
+}
+
+/** `host:port`, with IPv6 addresses in brackets; host names in lower case. */
+export const key = (server: Pick<SmtpServer, "host" | "port">): string =>
+  `${server.host.includes(":") ? `[${server.host}]` : server.host.toLowerCase()}:${server.port}`
+
+/** The line of the configuration file that sets an option of a mail server. */
+export const setting = (server: SmtpServer, option: string): string =>
+  `EDUMFA_QUEUE_WORKER_SMTP = {'${key(server)}': {${option}}}`

@@ -1,0 +1,40 @@
+/**
+ * What of a server's words may be told: mail servers repeat addresses and lines of the mail in their replies.
+ */
+
+/** What must not show up in a reply: the mail it answers, the recipients, the password. */
+export interface Confidential {
+  readonly subject: string
+  readonly body: string
+  readonly words: ReadonlyArray<string>
+}
+
+/** Characters of a reply that are told; the rest is advertising. */
+const maxCharacters = 200
+
+/** Looked at before anything is searched: a reply may have 64 KiB. */
+const maxSearched = 1000
+
+/** A word shorter than this says nothing about a mail; codes have four digits or more. */
+const minWord = 4
+
+/** Controls, separators, bidirectional controls and lone surrogates, as one line of a log must show them. */
+const escapeControls = (text: string): string =>
+  text.replaceAll(
+    /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  )
+
+/** A reply in one line: without addresses, without codes and words with digits that stand in the mail, shortened. */
+export const redact = (reply: string, confidential: Confidential): string => {
+  let text = reply.slice(0, maxSearched).replaceAll(/[^\s<>"'(),:;]*@[^\s<>"'(),:;]*/g, "[address]")
+  for (const word of confidential.words) if (word.length >= minWord) text = text.replaceAll(word, "[removed]")
+  const stands = (word: string) => confidential.subject.includes(word) || confidential.body.includes(word)
+  text = text
+    .replaceAll(/[\p{L}\p{N}]*\p{N}[\p{L}\p{N}]*/gu, (word) =>
+      word.length >= minWord && stands(word) ? "[removed]" : word
+    )
+    .replaceAll(/\d{4,}/g, (digits) => (stands(digits) ? "[removed]" : digits))
+  const escaped = escapeControls(text.replaceAll(/\s+/g, " ").trim())
+  return escaped.length > maxCharacters ? `${escaped.slice(0, maxCharacters - 1)}…` : escaped
+}
