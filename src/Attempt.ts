@@ -1,0 +1,136 @@
+/**
+ * Performs one job once: handler, outcome, one log line, metrics. The worker and the queue `None` share it.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { type Call, type Attempt as JobAttempt, JobFailure, type Prepared } from "./Job.ts"
+import * as Metrics from "./Metrics.ts"
+import * as RetryPolicy from "./RetryPolicy.ts"
+import type { StopReason, StopSignal } from "./StopSignal.ts"
+
+/** How an attempt ended. */
+export type Outcome =
+  | { readonly _tag: "Done" }
+  | {
+      readonly _tag: "Retry"
+      /** Milliseconds. */
+      readonly delay: number
+      readonly counted: boolean
+      readonly detail: string
+      readonly remaining: Call | undefined
+    }
+  | {
+      readonly _tag: "Dead"
+      readonly detail: string
+      readonly cause: unknown
+      /** What was not done of a job that was partly done. */
+      readonly remaining: Call | undefined
+    }
+  | { readonly _tag: "Expired" }
+  | { readonly _tag: "Released" }
+  | { readonly _tag: "LostLease" }
+
+/** A job in hand. */
+export interface Input<out R> {
+  /** Its name on the wire. */
+  readonly name: string
+  readonly prepared: Prepared<R>
+  readonly attempt: JobAttempt
+  /** Absent: one attempt and no more. */
+  readonly policy: RetryPolicy.RetryPolicy | undefined
+}
+
+/** A configuration fault costs no attempt, and nobody mends one within seconds. Milliseconds. */
+const configurationDelay = 60_000
+
+const stopReason = (signal: StopSignal): Effect.Effect<StopReason | undefined> =>
+  Effect.flatMap(
+    Deferred.poll(signal),
+    Option.match({ onNone: () => Effect.succeed(undefined), onSome: (reason) => reason })
+  )
+
+const afterFailure = Effect.fnUntraced(function* <R>(
+  { attempt, policy }: Input<R>,
+  failure: JobFailure<Call>,
+  stopped: StopReason | undefined
+): Effect.fn.Return<Outcome> {
+  const { verdict, reason: detail, remaining } = failure
+  if (stopped === "LeaseLost") return { _tag: "LostLease" }
+  // What was asked to stop before it had done anything is no failure of the job.
+  if (stopped === "Drain" && verdict === "Transient" && remaining === undefined) return { _tag: "Released" }
+  const dead = (detail: string): Outcome => ({ _tag: "Dead", detail, cause: failure, remaining })
+  if (verdict === "Permanent" || policy === undefined) return dead(detail)
+  const counted = verdict !== "Configuration"
+  const now = yield* Clock.currentTimeMillis
+  const { firstTakenAt, expiresAt, number } = attempt
+  const wanted = counted ? RetryPolicy.delay(policy, number) : configurationDelay
+  const delay = yield* RetryPolicy.next(policy, { wanted, now, firstTakenAt, expiresAt })
+  if (Option.isSome(delay)) return { _tag: "Retry", delay: delay.value, counted, detail, remaining }
+  return expiresAt === undefined ? dead(`given up: ${detail}`) : { _tag: "Expired" }
+})
+
+const toOutcome = Effect.fnUntraced(function* <R>(
+  input: Input<R>,
+  exit: Exit.Exit<void, JobFailure<Call>>
+): Effect.fn.Return<Outcome> {
+  if (Exit.isSuccess(exit)) return { _tag: "Done" }
+  const stopped = yield* stopReason(input.attempt.stop)
+  const failure = Cause.failureOption(exit.cause)
+  if (Option.isSome(failure)) return yield* afterFailure(input, failure.value, stopped)
+  if (Cause.isInterruptedOnly(exit.cause) && stopped !== "Deadline") {
+    return { _tag: stopped === "LeaseLost" ? "LostLease" : "Released" }
+  }
+  // A handler that throws is a mistake in a program, which may be mended while the job waits. The words of what it threw
+  // may hold arguments, so they show at DEBUG only.
+  yield* Effect.logDebug("the handler threw", exit.cause)
+  const reason = stopped === "Deadline" ? "the attempt took too long" : "the handler threw"
+  return yield* afterFailure(input, new JobFailure({ verdict: "Transient", reason, cause: exit.cause }), stopped)
+})
+
+const log = <R>(input: Input<R>, outcome: Outcome, millis: number): Effect.Effect<void> => {
+  const annotated = Effect.annotateLogs({
+    job: input.name,
+    id: input.attempt.jobId,
+    attempt: input.attempt.number,
+    ms: millis
+  })
+  switch (outcome._tag) {
+    case "Done":
+      return annotated(Effect.logInfo("done"))
+    case "Retry": {
+      const cost = outcome.counted ? "" : ", at no cost of an attempt"
+      return annotated(Effect.logWarning(`retry in ${(outcome.delay / 1_000).toFixed(1)} s${cost}: ${outcome.detail}`))
+    }
+    case "Dead":
+      return annotated(Effect.logError(`dead: ${outcome.detail}`))
+    case "Expired":
+      return annotated(Effect.logError("expired"))
+    case "Released":
+      return annotated(Effect.logInfo("released, the worker stops"))
+    case "LostLease":
+      return annotated(Effect.logError("lost its lease, another worker has the job"))
+  }
+}
+
+/** Performs the job; never fails, and is done only when it knows the outcome, even where the fiber is interrupted. */
+export const perform = <R>(input: Input<R>): Effect.Effect<Outcome, never, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const startedAt = yield* Clock.currentTimeMillis
+      const { expiresAt } = input.attempt
+      const outcome: Outcome =
+        expiresAt !== undefined && expiresAt <= startedAt
+          ? { _tag: "Expired" }
+          : yield* Effect.flatMap(Effect.exit(restore(input.prepared.perform(input.attempt))), (exit) =>
+              toOutcome(input, exit)
+            )
+      const millis = (yield* Clock.currentTimeMillis) - startedAt
+      yield* Metrics.attempt(outcome._tag, millis)
+      yield* log(input, outcome, millis)
+      return outcome
+    })
+  )

@@ -1,0 +1,47 @@
+/**
+ * The queue on Redis: LPUSH of a message that Python's huey can run. Needs no other right than that.
+ */
+import * as Config from "effect/Config"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Huey from "../Huey.ts"
+import { EnqueueError, JobQueue } from "../JobQueue.ts"
+import * as Keys from "../Redis/keys.ts"
+import { Redis } from "../Redis.ts"
+import * as Producer from "./Producer.ts"
+
+export interface Options {
+  /** The queue's name; huey's default is `huey`. */
+  readonly queueName: string
+  readonly codec: Huey.Codec
+}
+
+/** EDUMFA_JOB_QUEUE_NAME and the keys of the message codec. */
+export const config: Config.Config<Options> = Config.all({
+  queueName: Config.withDefault(Config.string("EDUMFA_JOB_QUEUE_NAME"), "huey"),
+  codec: Config.map(Huey.config, Huey.make)
+})
+
+export const make = Effect.fnUntraced(function* (
+  options: Options
+): Effect.fn.Return<Context.Tag.Service<JobQueue>, never, Redis | Scope.Scope> {
+  const redis = yield* Redis
+  const connection = yield* redis.connect("producer")
+  const { queue } = Keys.make(options.queueName)
+  return {
+    enqueue: Effect.fnUntraced(function* (job, args, enqueueOptions) {
+      const message = yield* Producer.message(job, args, enqueueOptions)
+      const bytes = yield* Either.mapLeft(options.codec.encode(message), Producer.unencodable(message.name))
+      yield* Effect.mapError(
+        connection.use((client) => client.lpush(queue, Buffer.from(bytes))),
+        (cause) => new EnqueueError({ reason: "Unavailable", job: message.name, detail: cause.detail, cause })
+      )
+      return message.id
+    })
+  }
+})
+
+export const layer = (options: Options): Layer.Layer<JobQueue, never, Redis> => Layer.scoped(JobQueue, make(options))

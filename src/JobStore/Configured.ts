@@ -1,0 +1,31 @@
+/**
+ * The store that EDUMFA_JOB_QUEUE_CLASS chooses, for a worker; there is none without a queue.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as QueueClass from "../EdumfaConfig/QueueClass.ts"
+import { EdumfaConfig, type EdumfaConfigError } from "../EdumfaConfig.ts"
+import { type JobStore, NoQueue } from "../JobStore.ts"
+import * as Redis from "../Redis.ts"
+import * as RedisStore from "./Redis.ts"
+
+/** What a class needs of the configuration, read at once, so that whatever is wrong shows before anything is opened. */
+const stores = {
+  None: Effect.flatMap(EdumfaConfig, ({ source }) => new NoQueue({ source })),
+  Redis: Effect.gen(function* () {
+    const { get } = yield* EdumfaConfig
+    const options = yield* get(RedisStore.config)
+    // EDUMFA_QUEUE_WORKER_REDIS_URL goes before the server's own keys.
+    const redis = yield* get(Redis.workerConfig)
+    return Layer.provide(RedisStore.layer(options), Layer.succeed(Redis.Redis, redis))
+  })
+}
+
+/** The layer, with its whole configuration read. */
+export const choose: Effect.Effect<Layer.Layer<JobStore>, EdumfaConfigError | NoQueue, EdumfaConfig> = Effect.flatMap(
+  Effect.flatMap(EdumfaConfig, ({ get }) => get(QueueClass.config)),
+  (chosen): Effect.Effect<Layer.Layer<JobStore>, EdumfaConfigError | NoQueue, EdumfaConfig> => stores[chosen]
+)
+
+/** Fails with NoQueue when the configuration chooses none. */
+export const layer: Layer.Layer<JobStore, EdumfaConfigError | NoQueue, EdumfaConfig> = Layer.unwrapEffect(choose)

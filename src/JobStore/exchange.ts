@@ -1,0 +1,190 @@
+/**
+ * The script of the take loop: settles, reclaims and grants in one call.
+ */
+import * as Either from "effect/Either"
+import * as Script from "../Redis/Script.ts"
+import { keyNames, numbers } from "./scripts.ts"
+
+/** A row of a reply: numbers as numbers, all else as bytes. */
+type Row = ReadonlyArray<unknown>
+
+const rows = (value: unknown): ReadonlyArray<Row> | undefined =>
+  Array.isArray(value) && value.every((row): row is Row => Array.isArray(row)) ? value : undefined
+
+const text = (value: unknown): string => (value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : "")
+
+/** A grant or a burial as the script answers it. */
+export interface Held {
+  readonly id: string
+  readonly token: string
+  readonly deliveries: number
+  readonly attempts: number
+  readonly firstTakenAt: number
+  readonly bytes: Uint8Array
+}
+
+const held = (row: Row): Held => ({
+  id: text(row[0]),
+  token: text(row[1]),
+  deliveries: Number(row[2]),
+  attempts: Number(row[3]),
+  firstTakenAt: Number(row[4]),
+  bytes: row[5] instanceof Uint8Array ? row[5] : new Uint8Array()
+})
+
+/** How many expired leases or due schedule entries one call looks at: bounds the time of a call. */
+const batch = 64
+
+/** How many arguments a settlement takes behind the named ones: kind, id, token and three that depend on the kind. */
+const settlementWidth = 6
+
+/**
+ * Settles, reclaims, grants.
+ *
+ * A settlement is `D id token`, `R id token delay counted bytes`, `X id token letter` or `L id token`, padded to six. It
+ * works for the holder of the token only. Grants come from: expired leases, due retries (at most half of what is free
+ * while fresh messages wait, so that neither starves), due messages of huey's schedule, fresh messages.
+ */
+export const exchange = Script.make({
+  name: "exchange",
+  keys: keyNames,
+  args: ["free", "lease", "nonce", "max_deliveries", "dead_cap", "schedule_offset"],
+  body: `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function read_meta(id)
+  local meta = redis.call('HGET', key_meta, id)
+  if not meta then return nil end
+  local token, deliveries, attempts, first = string.match(meta, '^([^|]*)|(%d+)|(%d+)|(%d+)$')
+  return { token = token, deliveries = tonumber(deliveries), attempts = tonumber(attempts), first = tonumber(first) }
+end
+local function write_meta(id, token, meta)
+  redis.call('HSET', key_meta, id,
+    string.format('%s|%d|%d|%.0f', token, meta.deliveries, meta.attempts, meta.first))
+end
+local function forget(id)
+  redis.call('ZREM', key_inflight, id)
+  redis.call('HDEL', key_job, id)
+  redis.call('HDEL', key_meta, id)
+end
+local function delay(id, meta, millis)
+  redis.call('ZREM', key_inflight, id)
+  redis.call('ZADD', key_delayed, string.format('%.0f', now + millis), id)
+  write_meta(id, '', meta)
+end
+
+local settled = {}
+for i = first_rest, #ARGV, ${settlementWidth} do
+  local kind, id, token = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local meta = read_meta(id)
+  if not meta or meta.token ~= token then
+    settled[#settled + 1] = 0
+  else
+    settled[#settled + 1] = 1
+    if kind == 'D' then
+      forget(id)
+    elseif kind == 'R' then
+      if ARGV[i + 4] == '1' then meta.attempts = meta.attempts + 1 end
+      meta.deliveries = 0
+      delay(id, meta, tonumber(ARGV[i + 3]))
+      if ARGV[i + 5] ~= '' then redis.call('HSET', key_job, id, ARGV[i + 5]) end
+    elseif kind == 'X' then
+      forget(id)
+      redis.call('XADD', key_dead, 'MAXLEN', '~', arg_dead_cap, '*', 'letter', ARGV[i + 3])
+    else
+      meta.deliveries = meta.deliveries - 1
+      delay(id, meta, 0)
+    end
+  end
+end
+
+local buried = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', key_inflight, '-inf', now, 'LIMIT', 0, ${batch})) do
+  local meta = read_meta(id)
+  if not meta then
+    redis.call('ZREM', key_inflight, id)
+  elseif meta.deliveries >= tonumber(arg_max_deliveries) then
+    local bytes = redis.call('HGET', key_job, id)
+    forget(id)
+    buried[#buried + 1] = { id, '', meta.deliveries, meta.attempts, meta.first, bytes }
+    redis.call('XADD', key_dead, 'MAXLEN', '~', arg_dead_cap, '*', 'letter', cjson.encode({
+      reason = 'Poison', detail = 'granted too often without an end', attempts = meta.attempts,
+      deliveries = meta.deliveries, firstTakenAt = meta.first }))
+  else
+    delay(id, meta, 0)
+  end
+end
+
+local grants = {}
+local need = tonumber(arg_free)
+local function grant(id, meta, bytes)
+  local token = redis.call('HINCRBY', key_counters, 'fence', 1) .. ':' .. arg_nonce
+  meta.deliveries = meta.deliveries + 1
+  redis.call('ZADD', key_inflight, string.format('%.0f', now + arg_lease), id)
+  write_meta(id, token, meta)
+  grants[#grants + 1] = { id, token, meta.deliveries, meta.attempts, meta.first, bytes }
+  need = need - 1
+end
+local function grant_new(bytes)
+  local id = redis.call('HINCRBY', key_counters, 'sequence', 1) .. ':' .. arg_nonce
+  redis.call('HSET', key_job, id, bytes)
+  grant(id, { deliveries = 0, attempts = 0, first = now }, bytes)
+end
+local function grant_delayed(limit)
+  if limit < 1 then return end
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key_delayed, '-inf', now, 'LIMIT', 0, limit)) do
+    redis.call('ZREM', key_delayed, id)
+    local meta, bytes = read_meta(id), redis.call('HGET', key_job, id)
+    if meta and bytes then grant(id, meta, bytes) end
+  end
+end
+
+if need > 0 then
+  local fresh = redis.call('LLEN', key_arrived) + redis.call('LLEN', key_queue) > 0
+  -- The odd one goes to retries in half of the calls, so that one slot serves both kinds.
+  grant_delayed(fresh and math.floor((need + time[2] % 2) / 2) or need)
+  if need > 0 then
+    local due = now / 1000 + arg_schedule_offset
+    for _, bytes in ipairs(redis.call('ZRANGEBYSCORE', key_schedule, '-inf', due, 'LIMIT', 0, need)) do
+      redis.call('ZREM', key_schedule, bytes)
+      grant_new(bytes)
+    end
+  end
+  for _, list in ipairs({ key_arrived, key_queue }) do
+    while need > 0 do
+      local bytes = redis.call('RPOP', list)
+      if not bytes then break end
+      grant_new(bytes)
+    end
+  end
+  grant_delayed(need)
+end
+
+local next_due = -1
+local function earlier(millis)
+  local rest = math.max(0, math.ceil(millis - now))
+  if next_due < 0 or rest < next_due then next_due = rest end
+end
+local delayed = redis.call('ZRANGE', key_delayed, 0, 0, 'WITHSCORES')
+if delayed[2] then earlier(tonumber(delayed[2])) end
+local leased = redis.call('ZRANGE', key_inflight, 0, 0, 'WITHSCORES')
+if leased[2] then earlier(tonumber(leased[2])) end
+local scheduled = redis.call('ZRANGE', key_schedule, 0, 0, 'WITHSCORES')
+if scheduled[2] then earlier((tonumber(scheduled[2]) - arg_schedule_offset) * 1000) end
+return { settled, grants, buried, next_due }
+`,
+  decode: (reply) => {
+    if (!Array.isArray(reply)) return Either.left("not a list")
+    const [settled, grants, buried, nextDue] = [numbers(reply[0]), rows(reply[1]), rows(reply[2]), reply[3]]
+    if (settled === undefined || grants === undefined || buried === undefined || typeof nextDue !== "number") {
+      return Either.left("not a list of settlements, grants, burials and a time")
+    }
+    return Either.right({
+      settled: settled.map((flag) => flag === 1),
+      grants: grants.map(held),
+      buried: buried.map(held),
+      nextDueIn: nextDue < 0 ? undefined : nextDue
+    })
+  }
+})

@@ -1,0 +1,175 @@
+/**
+ * A queue and its store in one process, for tests and demonstrations: the same leases as on Redis, nothing survives the
+ * process. Time is the Clock's.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Huey from "./Huey.ts"
+import * as Producer from "./JobQueue/Producer.ts"
+import { JobQueue } from "./JobQueue.ts"
+import { type DeadLetter, type Grant, JobStore, type Lease, type Settlement } from "./JobStore.ts"
+
+export interface Options {
+  /** Default 30 seconds. */
+  readonly lease?: Duration.DurationInput
+}
+
+/** As in the store on Redis. */
+const maxDeliveries = 5
+
+interface Entry {
+  bytes: Uint8Array
+  token: string | undefined
+  deliveries: number
+  attempts: number
+  readonly firstTakenAt: number
+  /** The end of the lease while there is a token, else the time before which it is not granted. */
+  until: number
+}
+
+/** A store without a clock: every operation is told the time. */
+class State {
+  readonly waiting: Array<Uint8Array> = []
+  readonly entries = new Map<string, Entry>()
+  readonly dead: Array<DeadLetter> = []
+  private sequence = 0
+
+  settle(settlement: Settlement, now: number): boolean {
+    const entry = this.entries.get(settlement.lease.id)
+    if (entry === undefined || entry.token !== settlement.lease.token) return false
+    entry.token = undefined
+    switch (settlement._tag) {
+      case "Done":
+        this.entries.delete(settlement.lease.id)
+        break
+      case "Retry":
+        entry.attempts += settlement.counted ? 1 : 0
+        entry.deliveries = 0
+        entry.bytes = settlement.bytes ?? entry.bytes
+        entry.until = now + settlement.delay
+        break
+      case "Dead":
+        this.entries.delete(settlement.lease.id)
+        this.dead.push(settlement.letter)
+        break
+      case "Released":
+        entry.deliveries -= 1
+        entry.until = now
+        break
+    }
+    return true
+  }
+
+  reclaim(now: number): ReadonlyArray<DeadLetter> {
+    const buried: Array<DeadLetter> = []
+    for (const [id, entry] of this.entries) {
+      if (entry.token === undefined || entry.until > now) continue
+      entry.token = undefined
+      if (entry.deliveries < maxDeliveries) continue
+      this.entries.delete(id)
+      const { attempts, deliveries, firstTakenAt } = entry
+      const detail = "granted too often without an end"
+      buried.push({ jobId: undefined, job: undefined, reason: "Poison", detail, attempts, deliveries, firstTakenAt })
+    }
+    this.dead.push(...buried)
+    return buried
+  }
+
+  grant(now: number, free: number, lease: number): ReadonlyArray<Grant> {
+    const grants: Array<Grant> = []
+    const give = (id: string, entry: Entry) => {
+      const token = String(++this.sequence)
+      entry.token = token
+      entry.until = now + lease
+      entry.deliveries += 1
+      const { bytes, deliveries, attempts, firstTakenAt } = entry
+      grants.push({ lease: { id, token }, bytes, deliveries, attempts, firstTakenAt })
+    }
+    const due = [...this.entries]
+      .filter(([, entry]) => entry.token === undefined && entry.until <= now)
+      .sort(([, a], [, b]) => a.until - b.until)
+    const share = this.waiting.length > 0 ? Math.ceil(free / 2) : free
+    for (const [id, entry] of due.splice(0, share)) give(id, entry)
+    for (const bytes of this.waiting.splice(0, free - grants.length)) {
+      const id = String(++this.sequence)
+      const entry: Entry = { bytes, token: undefined, deliveries: 0, attempts: 0, firstTakenAt: now, until: now }
+      this.entries.set(id, entry)
+      give(id, entry)
+    }
+    for (const [id, entry] of due.splice(0, free - grants.length)) give(id, entry)
+    return grants
+  }
+
+  holds(lease: Lease): Entry | undefined {
+    const entry = this.entries.get(lease.id)
+    return entry?.token === lease.token ? entry : undefined
+  }
+
+  nextDueIn(now: number): number | undefined {
+    let earliest: number | undefined
+    for (const entry of this.entries.values()) earliest = Math.min(earliest ?? entry.until, entry.until)
+    return earliest === undefined ? undefined : Math.max(0, earliest - now)
+  }
+}
+
+/** Both sides of one queue. */
+export const make = Effect.fnUntraced(function* (options: Options = {}) {
+  const lease = Duration.decode(options.lease ?? "30 seconds")
+  const codec = Huey.make()
+  const state = new State()
+  const arrivals = yield* Queue.sliding<void>(1)
+
+  const queue: Context.Tag.Service<JobQueue> = {
+    enqueue: Effect.fnUntraced(function* (job, args, options) {
+      const message = yield* Producer.message(job, args, options)
+      const bytes = yield* Either.mapLeft(codec.encode(message), Producer.unencodable(message.name))
+      state.waiting.push(bytes)
+      yield* Queue.offer(arrivals, undefined)
+      return message.id
+    })
+  }
+
+  const store: Context.Tag.Service<JobStore> = {
+    name: "memory of this process",
+    lease,
+    exchange: (settlements, free) =>
+      Effect.map(Clock.currentTimeMillis, (now) => ({
+        settled: settlements.map((settlement) => state.settle(settlement, now)),
+        buried: state.reclaim(now),
+        grants: state.grant(now, free, Duration.toMillis(lease)),
+        nextDueIn: state.nextDueIn(now)
+      })),
+    extend: (leases) =>
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        leases.map((held) => {
+          const entry = state.holds(held)
+          if (entry !== undefined) entry.until = now + Duration.toMillis(lease)
+          return entry !== undefined
+        })
+      ),
+    counts: Effect.sync(() => {
+      const all = [...state.entries.values()]
+      const inHand = all.filter((entry) => entry.token !== undefined).length
+      return {
+        waiting: state.waiting.length,
+        scheduled: 0,
+        inHand,
+        retrying: all.length - inHand,
+        dead: state.dead.length
+      }
+    }),
+    arrival: Queue.take(arrivals)
+  }
+  return { queue, store }
+})
+
+/** A queue whose jobs are taken by the worker of the same process. */
+export const layer = (options: Options = {}): Layer.Layer<JobQueue | JobStore> =>
+  Layer.effectContext(
+    Effect.map(make(options), ({ queue, store }) => Context.make(JobQueue, queue).pipe(Context.add(JobStore, store)))
+  )

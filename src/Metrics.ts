@@ -1,0 +1,39 @@
+/**
+ * Every counter, gauge and histogram.
+ */
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
+
+const attempts = Metric.counter("edumfa_queue_attempts_total", {
+  description: "Attempts at jobs, by outcome",
+  incremental: true
+})
+
+const byOutcome = {
+  Done: Metric.tagged(attempts, "outcome", "done"),
+  Retry: Metric.tagged(attempts, "outcome", "retry"),
+  Dead: Metric.tagged(attempts, "outcome", "dead"),
+  Expired: Metric.tagged(attempts, "outcome", "expired"),
+  Released: Metric.tagged(attempts, "outcome", "released"),
+  LostLease: Metric.tagged(attempts, "outcome", "lost_lease")
+} as const
+
+const duration = Metric.histogram(
+  "edumfa_queue_attempt_milliseconds",
+  // From a mail server on the same machine to one that answers at the edge of its time-out.
+  MetricBoundaries.fromIterable([5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000]),
+  "Duration of an attempt"
+)
+
+/** Counts an attempt and its duration in milliseconds. */
+export const attempt = (outcome: keyof typeof byOutcome, millis: number): Effect.Effect<void> =>
+  Effect.zipRight(Metric.increment(byOutcome[outcome]), Metric.update(duration, millis))
+
+/** Jobs in hand of this worker. */
+export const inHand = Metric.gauge("edumfa_queue_in_hand", { description: "Jobs in hand of this worker" })
+
+/** When the take loop last came round, Unix seconds: the sign of life. */
+export const lastExchange = Metric.gauge("edumfa_queue_last_exchange_seconds", {
+  description: "When the take loop last came round, Unix seconds"
+})

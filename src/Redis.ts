@@ -1,0 +1,84 @@
+/**
+ * Redis, as the queue and the store reach it: an address, and as many connections as they ask for.
+ */
+import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Connection from "./Redis/Connection.ts"
+import * as Url from "./Redis/Url.ts"
+
+type RedisAddress = Url.RedisAddress
+
+export class Redis extends Context.Tag("edumfa-queue/Redis")<
+  Redis,
+  {
+    /** Host, port and database, for the log. */
+    readonly name: string
+    /** Opens a connection of its own in the background; commands wait for the first try to connect, no longer. */
+    readonly connect: (profile: Connection.Profile) => Effect.Effect<Connection.RedisConnection, never, Scope.Scope>
+  }
+>() {}
+
+const url = (key: string) =>
+  Config.redacted(key).pipe(
+    Config.mapOrFail((text) =>
+      Either.mapLeft(Url.parse(Redacted.value(text)), (error) => ConfigError.InvalidData([key], error.message))
+    )
+  )
+
+const clientName = Config.option(Config.string("EDUMFA_JOB_QUEUE_CLIENT_NAME"))
+
+const parts = Config.all({
+  host: Config.withDefault(Config.string("EDUMFA_JOB_QUEUE_HOST"), "localhost"),
+  port: Config.withDefault(Config.port("EDUMFA_JOB_QUEUE_PORT"), 6379),
+  db: Config.withDefault(Config.integer("EDUMFA_JOB_QUEUE_DB"), 0),
+  username: Config.option(Config.string("EDUMFA_JOB_QUEUE_USERNAME")),
+  password: Config.option(Config.redacted("EDUMFA_JOB_QUEUE_PASSWORD"))
+}).pipe(
+  Config.map(
+    ({ host, port, db, username, password }): RedisAddress => ({
+      host,
+      port,
+      db,
+      ...(Option.isSome(username) ? { username: username.value } : {}),
+      ...(Option.isSome(password) ? { password: password.value } : {})
+    })
+  )
+)
+
+/** EDUMFA_JOB_QUEUE_URL, or _HOST, _PORT, _DB, _USERNAME and _PASSWORD; default redis://localhost:6379/0. */
+export const config: Config.Config<Context.Tag.Service<Redis>> = Config.all({
+  url: Config.option(url("EDUMFA_JOB_QUEUE_URL")),
+  parts,
+  clientName
+}).pipe(
+  Config.map(({ url, parts, clientName }) =>
+    make(
+      Option.getOrElse(url, () => parts),
+      Option.getOrUndefined(clientName)
+    )
+  )
+)
+
+/** EDUMFA_QUEUE_WORKER_REDIS_URL where it is given, for a worker that reaches Redis by another way than the server. */
+export const workerConfig: Config.Config<Context.Tag.Service<Redis>> = Config.all({
+  url: url("EDUMFA_QUEUE_WORKER_REDIS_URL"),
+  clientName
+}).pipe(
+  Config.map(({ url, clientName }) => make(url, Option.getOrUndefined(clientName))),
+  Config.orElseIf({ if: ConfigError.isMissingDataOnly, orElse: () => config })
+)
+
+/** Connections to the Redis at one address. */
+export const make = (address: RedisAddress, clientName?: string): Context.Tag.Service<Redis> => ({
+  name: `${address.host}:${address.port}/${address.db}`,
+  connect: (profile) => Connection.connect(address, profile, clientName)
+})
+
+export const layer = (address: RedisAddress): Layer.Layer<Redis> => Layer.succeed(Redis, make(address))

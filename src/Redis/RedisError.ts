@@ -1,0 +1,61 @@
+/**
+ * What can go wrong with Redis, by what it answers or by its silence.
+ */
+import * as Data from "effect/Data"
+
+/**
+ * What went wrong. `Connection`: no answer came, the command may have been executed or not; the others are answers:
+ * `Auth` a wrong or missing password, `Denied` by an ACL, `ReadOnly` a replica, `Loading` or busy, `OutOfMemory` at
+ * maxmemory, `Persistence` cannot write to its disk, `WrongType` another program's key, `Reply` anything else.
+ */
+export type RedisReason =
+  | "Connection"
+  | "Auth"
+  | "Denied"
+  | "ReadOnly"
+  | "Loading"
+  | "OutOfMemory"
+  | "Persistence"
+  | "WrongType"
+  | "Reply"
+
+export class RedisError extends Data.TaggedError("RedisError")<{
+  readonly reason: RedisReason
+  /** One line without arguments of the command. */
+  readonly detail: string
+  readonly cause?: unknown
+}> {
+  override get message() {
+    return this.detail
+  }
+}
+
+const answers: ReadonlyArray<readonly [RegExp, RedisReason]> = [
+  [/^(NOAUTH|WRONGPASS)|invalid password|invalid username/i, "Auth"],
+  [/^NOPERM/, "Denied"],
+  [/^READONLY/, "ReadOnly"],
+  [/^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)/, "Loading"],
+  [/^OOM/, "OutOfMemory"],
+  [/^MISCONF/, "Persistence"],
+  [/^WRONGTYPE/, "WrongType"]
+]
+
+/** The connection ended, and nothing said why. */
+const lost = new Error("connection lost")
+
+/** The words in front of a reply that the wrapper of a failed ready check or a script puts there. */
+const wrapping = /^(Ready check failed: |ERR Error running script .*?: @user_script: ?\d+: )/
+
+/** Sorts what a command was rejected with; `lastError` is what the connection last complained of. */
+export const fromCause = (cause: unknown, lastError: unknown): RedisError => {
+  const own = cause instanceof Error ? cause : new Error(String(cause))
+  // What ioredis flushes with says only that it gave up; the error event before it says why.
+  const error = own.name !== "MaxRetriesPerRequestError" ? own : lastError instanceof Error ? lastError : lost
+  const text = error.message.replace(wrapping, "")
+  if (error.name === "ReplyError" || wrapping.test(error.message)) {
+    const reason = answers.find(([pattern]) => pattern.test(text))?.[1] ?? "Reply"
+    return new RedisError({ reason, detail: `Redis answers ${text.slice(0, 200)}`, cause })
+  }
+  const words = "code" in error && typeof error.code === "string" ? error.code : text || error.name
+  return new RedisError({ reason: "Connection", detail: `Redis does not answer (${words.slice(0, 200)})`, cause })
+}

@@ -1,0 +1,46 @@
+/**
+ * The keys of one queue on Redis: huey's two, and our own. The hash tag of our own names puts them in the same Cluster
+ * slot as huey's list, whose name has no braces.
+ */
+
+/** Built once per queue; no other place makes up a key. */
+export interface Keys {
+  /** List: producers LPUSH, the oldest message is at the right. */
+  readonly queue: string
+  /** Sorted set: huey's delayed messages. */
+  readonly schedule: string
+  /** List: where the wake-up call moves messages. */
+  readonly arrived: string
+  /** Hash: custody id to message bytes. */
+  readonly job: string
+  /** Hash: custody id to `token|deliveries|attempts|firstTakenAt`. */
+  readonly meta: string
+  /** Sorted set: custody id to the end of its lease, ms. */
+  readonly inflight: string
+  /** Sorted set: custody id to the time before which it is not granted, ms. */
+  readonly delayed: string
+  /** Stream of dead letters. */
+  readonly dead: string
+  /** Hash of counters. */
+  readonly counters: string
+}
+
+/** A queue's name as huey cleans it: every character outside `[A-Za-z0-9_]` is left out. */
+const cleanName = (name: string): string => name.replaceAll(/[^A-Za-z0-9_]/g, "")
+
+/** The keys of the queue with this name. */
+export const make = (name: string): Keys => {
+  const queue = `huey.redis.${cleanName(name)}`
+  const own = (key: string) => `{${queue}}:q:${key}`
+  return {
+    queue,
+    schedule: `huey.schedule.${cleanName(name)}`,
+    arrived: own("arrived"),
+    job: own("job"),
+    meta: own("meta"),
+    inflight: own("inflight"),
+    delayed: own("delayed"),
+    dead: own("dead"),
+    counters: own("counters")
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * The job that mails: `smtpserver.send_email` of eduMFA and privacyIDEA; and `sendEmail`, which an MFA server calls.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Job from "./Job.ts"
+import * as JobId from "./JobId.ts"
+import { type EnqueueError, type EnqueueOptions, JobQueue } from "./JobQueue.ts"
+import { parseMimetype } from "./Mailer/Body.ts"
+import { flatten } from "./Mailer/Recipients.ts"
+import { type Delivery, type Mail, Mailer, MailerError } from "./Mailer.ts"
+import { maskMailbox } from "./QueueLogger/redact.ts"
+import * as SmtpServer from "./SmtpServer.ts"
+import * as StopSignal from "./StopSignal.ts"
+
+/** What Python passes as a recipient: a string, None, or lists of them, nested where a realm has several admins. */
+type Recipients = string | null | ReadonlyArray<Recipients>
+
+const Recipients: Schema.Schema<Recipients> = Schema.Union(
+  Schema.String,
+  Schema.Null,
+  Schema.Array(Schema.suspend((): Schema.Schema<Recipients> => Recipients))
+)
+
+/** The arguments on the wire, `(config, recipient, subject, body, sender=None, reply_to=None, mimetype='plain')`. */
+const Arguments = Schema.Struct({
+  config: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
+  recipient: Recipients,
+  subject: Schema.NullOr(Schema.String),
+  body: Schema.NullOr(Schema.Union(Schema.String, Schema.Uint8ArrayFromSelf)),
+  sender: Schema.optional(Schema.NullOr(Schema.String)),
+  reply_to: Schema.optional(Recipients),
+  mimetype: Schema.optional(Schema.NullOr(Schema.String))
+})
+
+type Arguments = typeof Arguments.Type
+
+/** The schema lets nothing through that cannot be flattened. */
+const flat = (recipients: Recipients): ReadonlyArray<string> => Option.getOrElse(flatten(recipients), () => [])
+
+const mimetypeOf = (text: string | null | undefined): Effect.Effect<"plain" | "html", Job.JobFailure> =>
+  Effect.mapError(
+    parseMimetype(text),
+    (cause) => new Job.JobFailure({ verdict: "Permanent", reason: "mimetype is neither plain nor html", cause })
+  )
+
+const bodyOf = (body: string | Uint8Array | null): Effect.Effect<string, Job.JobFailure> =>
+  body === null || typeof body === "string"
+    ? Effect.succeed(body ?? "")
+    : Effect.try({
+        try: () => new TextDecoder("utf-8", { fatal: true }).decode(body),
+        catch: (cause) => new Job.JobFailure({ verdict: "Permanent", reason: "body is not UTF-8", cause })
+      })
+
+const toMail = Effect.fnUntraced(function* (args: Arguments): Effect.fn.Return<Mail, Job.JobFailure> {
+  const replyTo = flat(args.reply_to ?? null)
+  return {
+    recipient: flat(args.recipient),
+    subject: args.subject ?? "",
+    body: yield* bodyOf(args.body),
+    mimetype: yield* mimetypeOf(args.mimetype),
+    ...(args.sender == null ? {} : { sender: args.sender }),
+    ...(replyTo.length === 0 ? {} : { replyTo })
+  }
+})
+
+const toArguments = (server: SmtpServer.SmtpServer, mail: Mail): Arguments => ({
+  config: { ...SmtpServer.toRow(server) },
+  recipient: mail.recipient,
+  subject: mail.subject,
+  body: mail.body,
+  sender: mail.sender ?? null,
+  reply_to: mail.replyTo ?? null,
+  mimetype: mail.mimetype ?? "plain"
+})
+
+/** What is left to do: nothing, the recipients refused for now, or, where only refusals for good remain, their end. */
+const afterDelivery = Effect.fnUntraced(function* (
+  args: Arguments,
+  { accepted, refused }: Delivery
+): Effect.fn.Return<void, Job.JobFailure<Arguments>> {
+  const forGood = refused.filter((refusal) => refusal.verdict === "Permanent")
+  const forNow = refused.filter((refusal) => refusal.verdict === "Transient")
+  const [left, verdict] = forNow.length > 0 ? ([forNow, "Transient"] as const) : ([forGood, "Permanent"] as const)
+  const [first] = left
+  if (first === undefined) return
+  if (verdict === "Transient") {
+    // The job goes on without them, so that its last line will not speak of them.
+    for (const { recipient, reason } of forGood) {
+      yield* Effect.logError(`refused for good: ${maskMailbox(recipient)}: ${reason}`)
+    }
+  }
+  const reason =
+    left.length === refused.length && accepted.length === 0
+      ? first.reason
+      : `${accepted.length} accepted, ${forNow.length} refused for now, ${forGood.length} for good: ${first.reason}`
+  const remaining = { ...args, recipient: left.map((refusal) => refusal.recipient) }
+  return yield* Effect.fail(new Job.JobFailure({ verdict, reason, remaining }))
+})
+
+/** The job. Its handler needs a Mailer, which whoever enqueues it does not. */
+export const job = Job.make({
+  name: "edumfa.lib.smtpserver.smtpserver.send_email",
+  aliases: ["privacyidea.lib.smtpserver.smtpserver.send_email"],
+  params: ["config", "recipient", "subject", "body", "sender", "reply_to", "mimetype"],
+  args: Arguments,
+  run: Effect.fnUntraced(function* (args, { jobId, firstTakenAt, stop }) {
+    const mailer = yield* Mailer
+    const server = yield* Effect.mapError(
+      SmtpServer.fromRow(args.config),
+      (cause) => new Job.JobFailure({ verdict: cause.verdict, reason: cause.message, cause })
+    )
+    const mail = yield* toMail(args)
+    const delivery = yield* Effect.mapError(
+      mailer.send(server, mail, { id: jobId, date: firstTakenAt, stop }),
+      (cause) => new Job.JobFailure({ verdict: cause.verdict, reason: cause.message, cause })
+    )
+    yield* afterDelivery(args, delivery)
+  })
+})
+
+/** What became of a mail: it waits on the queue under this id, or the SMTP server has it. */
+export type Sent =
+  | { readonly _tag: "Enqueued"; readonly jobId: string }
+  | { readonly _tag: "Delivered"; readonly delivery: Delivery }
+
+/**
+ * Mails through the queue where the SMTP server's definition says `enqueueJob`, directly otherwise. `expires` says how
+ * long the mail is worth sending: give a one-time code its validity. A direct mail that nobody accepted is an error; one
+ * that some accepted is delivered, and says who refused.
+ */
+export const sendEmail = Effect.fn("SendEmail.sendEmail")(function* (
+  server: SmtpServer.SmtpServer,
+  mail: Mail,
+  options: EnqueueOptions = {}
+): Effect.fn.Return<Sent, EnqueueError | MailerError, JobQueue | Mailer> {
+  const queue = yield* JobQueue
+  if (server.enqueueJob) {
+    return { _tag: "Enqueued", jobId: yield* queue.enqueue(job, toArguments(server, mail), options) }
+  }
+  const mailer = yield* Mailer
+  const id = yield* JobId.make
+  const date = yield* Clock.currentTimeMillis
+  const delivery = yield* mailer.send(server, mail, { id, date, stop: StopSignal.never })
+  const [first] = delivery.refused
+  if (delivery.accepted.length === 0 && first !== undefined) {
+    return yield* new MailerError({ reason: "Refused", verdict: first.verdict, detail: first.reason })
+  }
+  return { _tag: "Delivered", delivery }
+})

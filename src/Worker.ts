@@ -1,0 +1,212 @@
+/**
+ * The worker: scheduled fibers that take jobs from a store, perform them and settle them.
+ *
+ * The take loop exchanges finished attempts for new grants; a wake-up waits for arrivals; a heartbeat extends the leases
+ * in hand; a sweep watches the deadlines; a summary says once a minute what changed. On a stop nothing more is taken,
+ * what is in hand gets its grace time, and the rest is released.
+ */
+import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
+import * as Huey from "./Huey.ts"
+import type { Jobs } from "./Job.ts"
+import { type Grant, JobStore, type JobStoreError, type Settlement } from "./JobStore.ts"
+import * as Metrics from "./Metrics.ts"
+import * as RetryPolicy from "./RetryPolicy.ts"
+import type { StopSignal } from "./StopSignal.ts"
+import { InHand } from "./Worker/InHand.ts"
+import * as Outage from "./Worker/Outage.ts"
+import * as Performer from "./Worker/Performer.ts"
+
+export interface Options {
+  /** How many jobs at once; a slot that waits for a mail server costs nothing. Default 8. */
+  readonly slots?: number
+  /** Between two extensions of the leases in hand; at most a third of a lease. Default a third. */
+  readonly heartbeat?: Duration.DurationInput
+  /** What an attempt may take before it is told to stop. Default 60 seconds. */
+  readonly timeout?: Duration.DurationInput
+  /** What the jobs in hand get on a stop: Docker and supervisor kill after 10 seconds. Default 8 seconds. */
+  readonly grace?: Duration.DurationInput
+  /** For jobs that bring none. Default `RetryPolicy.standard`. */
+  readonly policy?: RetryPolicy.RetryPolicy
+  /** Reads the messages. Default: unsigned ones. */
+  readonly codec?: Huey.Codec
+  /** How long to wait for a store that does not answer at the start; absent: for ever. */
+  readonly storeWait?: Duration.DurationInput
+}
+
+const seconds = (key: string, min: number, max: number) =>
+  Config.number(key).pipe(
+    Config.validate({
+      message: `expected seconds from ${min} to ${max}`,
+      validation: (value) => value >= min && value <= max
+    }),
+    Config.map(Duration.seconds)
+  )
+
+const defaultTimeout = Duration.seconds(60)
+const defaultGrace = Duration.seconds(8)
+
+/** EDUMFA_QUEUE_WORKER_TIMEOUT (1 to 3600) and _GRACE (0 to 3600) in seconds, and the keys of the message codec. */
+export const config: Config.Config<Pick<Options, "timeout" | "grace" | "codec">> = Config.all({
+  timeout: Config.withDefault(seconds("EDUMFA_QUEUE_WORKER_TIMEOUT", 1, 3_600), defaultTimeout),
+  grace: Config.withDefault(seconds("EDUMFA_QUEUE_WORKER_GRACE", 0, 3_600), defaultGrace),
+  codec: Config.map(Huey.config, Huey.make)
+})
+
+/** Between two tries while the store does not answer: soon back, and far from spinning. */
+const storePause = Duration.millis(500)
+
+/** An exchange comes round at least so often, whatever the wake-up does. Milliseconds. */
+const longestWait = 10_000
+
+/** What settling may take after the grace time. */
+const lastSettling = Duration.seconds(1)
+
+/** Runs until it is interrupted, and then stops gracefully; fails only when `storeWait` is over. */
+export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<never, JobStoreError, R | JobStore> =>
+  Effect.gen(function* () {
+    const store = yield* JobStore
+    const slots = options.slots ?? 8
+    const timeout = Duration.toMillis(options.timeout ?? defaultTimeout)
+    const grace = Duration.decode(options.grace ?? defaultGrace)
+    const heartbeat = options.heartbeat ?? Duration.times(store.lease, 1 / 3)
+    const perform = Performer.make(jobs, {
+      codec: options.codec ?? Huey.make(),
+      policy: options.policy ?? RetryPolicy.standard
+    })
+    const inHand = new InHand(yield* Queue.sliding<void>(1))
+    const idle = yield* Queue.sliding<void>(1)
+    const outage = yield* Outage.make
+    let taking = true
+    let answered = false
+
+    const work = (grant: Grant) => (stop: StopSignal) =>
+      Effect.map(perform(grant, stop), Option.getOrUndefined).pipe(
+        // A mistake of ours must not lose the job: it is settled as a failed attempt. What was thrown may hold arguments.
+        Effect.catchAllCause((cause) =>
+          Effect.logError("the worker failed at a job, its log at level DEBUG says how").pipe(
+            Effect.zipRight(Effect.logDebug("thrown", cause)),
+            Effect.as<Settlement>({ _tag: "Retry", lease: grant.lease, delay: 60_000, counted: true })
+          )
+        )
+      )
+
+    /** Settles, takes and starts; answers with the milliseconds until something is due. */
+    const turn = Effect.gen(function* () {
+      const settlements = inHand.take()
+      const reply = yield* Effect.tapError(
+        store.exchange(settlements, taking ? Math.max(0, slots - inHand.size) : 0),
+        () => Effect.sync(() => inHand.giveBack(settlements))
+      )
+      answered = true
+      yield* outage.over
+      for (const [index, held] of reply.settled.entries()) {
+        const settlement = settlements[index]
+        if (!held && settlement !== undefined) {
+          yield* Effect.logError(`settled too late (${settlement._tag}): the lease was over, it may be done twice`)
+        }
+      }
+      for (const letter of reply.buried) {
+        yield* Effect.logError(`dead: ${letter.reason}: ${letter.detail}, ${letter.deliveries} times`)
+      }
+      const now = yield* Clock.currentTimeMillis
+      for (const grant of reply.grants) yield* inHand.start(grant, now + timeout, work(grant))
+      yield* Metric.set(Metrics.inHand, inHand.size)
+      yield* Metric.set(Metrics.lastExchange, now / 1_000)
+      return Math.min(reply.nextDueIn ?? longestWait, longestWait)
+    }).pipe(Effect.uninterruptible)
+
+    const takeLoop = Effect.gen(function* () {
+      for (;;) {
+        const due = yield* Effect.either(turn)
+        if (due._tag === "Left") {
+          const since = yield* outage.failed(due.left)
+          if (!answered && options.storeWait !== undefined && since >= Duration.toMillis(options.storeWait)) {
+            return yield* due.left
+          }
+          yield* Effect.sleep(storePause)
+        } else if (inHand.size < slots) {
+          yield* Queue.offer(idle, undefined)
+          yield* Effect.raceFirst(Queue.take(inHand.changed), Effect.sleep(due.right))
+        } else {
+          yield* Queue.take(inHand.changed)
+        }
+      }
+    })
+
+    const wakeUp = Queue.take(idle).pipe(
+      Effect.zipRight(
+        // While the wake-up does not work the pause before the next try is the interval of polling.
+        Effect.catchAll(store.arrival, (error) =>
+          Effect.zipRight(Effect.logDebug(`no wake-up: ${error.detail}`), Effect.sleep(Duration.seconds(1)))
+        )
+      ),
+      Effect.zipRight(Queue.offer(inHand.changed, undefined)),
+      Effect.forever
+    )
+
+    const beat = Effect.gen(function* () {
+      const leases = inHand.leases()
+      const held = yield* store.extend(leases)
+      const lost = leases.filter((_, index) => held[index] === false).map((lease) => lease.id)
+      yield* inHand.stop(new Set(lost), "LeaseLost")
+    }).pipe(
+      Effect.catchAll((error) => Effect.logDebug(`no heartbeat: ${error.detail}`)),
+      Effect.schedule(Schedule.spaced(heartbeat))
+    )
+
+    let said = ""
+    const summary = Effect.flatMap(store.counts, (counts) => {
+      const { waiting, scheduled, inHand, retrying, dead } = counts
+      const line = `waiting ${waiting}, scheduled ${scheduled}, in hand ${inHand}, retrying ${retrying}, dead ${dead}`
+      if (line === said) return Effect.void
+      said = line
+      return Effect.logInfo(line)
+    }).pipe(
+      Effect.catchAll((error) => Effect.logDebug(`no counts: ${error.detail}`)),
+      Effect.schedule(Schedule.spaced("1 minute"))
+    )
+
+    /** Settles until nothing is in hand. */
+    const settleAll = Effect.gen(function* () {
+      while (!inHand.isIdle) {
+        const told = yield* Effect.either(turn)
+        if (told._tag === "Left") yield* Effect.sleep(storePause)
+        else if (!inHand.isIdle) yield* Queue.take(inHand.changed)
+      }
+    }).pipe(Effect.interruptible)
+
+    const drain = Effect.gen(function* () {
+      taking = false
+      if (inHand.size > 0) {
+        yield* Effect.logInfo(`stopping, ${inHand.size} in hand get up to ${Duration.format(grace)}`)
+      }
+      yield* Effect.timeoutOption(settleAll, grace)
+      yield* inHand.stopAll("Drain")
+      yield* inHand.interruptAll()
+      yield* Effect.timeoutOption(settleAll, lastSettling)
+      if (!inHand.isIdle) {
+        yield* Effect.logWarning(`${inHand.size} in hand did not end; their leases end by themselves`)
+      }
+      yield* Effect.logInfo("stopped")
+    })
+
+    yield* Effect.logInfo(`started, ${slots} slots, ${store.name}, lease ${Duration.format(store.lease)}`)
+    yield* Effect.forkScoped(beat)
+    yield* Effect.forkScoped(Effect.schedule(inHand.sweep, Schedule.spaced("1 second")))
+    yield* Effect.forkScoped(summary)
+    yield* Effect.addFinalizer(() => drain)
+    yield* Effect.forkScoped(wakeUp)
+    return yield* takeLoop
+  }).pipe(Effect.scoped, Effect.annotateLogs("service", "edumfa-queue.worker"))
+
+/** A worker beside the rest of a program. */
+export const layer = <R>(jobs: Jobs<R>, options: Options = {}): Layer.Layer<never, never, R | JobStore> =>
+  Layer.scopedDiscard(Effect.forkScoped(run(jobs, options)))

@@ -1,0 +1,107 @@
+/**
+ * What a worker has in hand: the jobs under its leases, and the settlements it has not told the store yet.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
+import type { Grant, Lease, Settlement } from "../JobStore.ts"
+import * as StopSignal from "../StopSignal.ts"
+
+interface Hand {
+  readonly lease: Lease
+  readonly stop: StopSignal.StopSignal
+  readonly deadline: number
+  fiber: Fiber.RuntimeFiber<unknown> | undefined
+}
+
+/** How long a handler that was told to stop may go on before its fiber is interrupted. Milliseconds. */
+const patience = 5_000
+
+export class InHand {
+  private readonly hands = new Map<string, Hand>()
+  private settlements: Array<Settlement> = []
+  readonly changed: Queue.Queue<void>
+
+  constructor(changed: Queue.Queue<void>) {
+    this.changed = changed
+  }
+
+  get size(): number {
+    return this.hands.size
+  }
+
+  get isIdle(): boolean {
+    return this.hands.size === 0 && this.settlements.length === 0
+  }
+
+  leases(): ReadonlyArray<Lease> {
+    return [...this.hands.values()].map((hand) => hand.lease)
+  }
+
+  /** The settlements to tell; they are this call's to give back when they could not be told. */
+  take(): ReadonlyArray<Settlement> {
+    const taken = this.settlements
+    this.settlements = []
+    return taken
+  }
+
+  giveBack(settlements: ReadonlyArray<Settlement>): void {
+    this.settlements = [...settlements, ...this.settlements]
+  }
+
+  /** Starts work on a grant in a fiber of its own; `deadline` in milliseconds since the epoch. */
+  start<R>(
+    grant: Grant,
+    deadline: number,
+    work: (stop: StopSignal.StopSignal) => Effect.Effect<Settlement | undefined, never, R>
+  ): Effect.Effect<void, never, R> {
+    const hand: Hand = { lease: grant.lease, stop: StopSignal.unsafeMake(), deadline, fiber: undefined }
+    this.hands.set(grant.lease.id, hand)
+    const finish = (settlement: Settlement | undefined) =>
+      Effect.suspend(() => {
+        // The same job may be in hand again under a newer lease.
+        if (this.hands.get(grant.lease.id) === hand) this.hands.delete(grant.lease.id)
+        if (settlement !== undefined) this.settlements.push(settlement)
+        return Queue.offer(this.changed, undefined)
+      })
+    return Effect.map(Effect.forkDaemon(Effect.flatMap(work(hand.stop), finish)), (fiber) => {
+      hand.fiber = fiber
+    })
+  }
+
+  /** Tells the holders of these leases to stop. */
+  stop(ids: ReadonlySet<string>, reason: StopSignal.StopReason): Effect.Effect<void> {
+    return Effect.forEach(
+      [...this.hands.values()].filter((hand) => ids.has(hand.lease.id)),
+      (hand) => StopSignal.stop(hand.stop, reason),
+      { discard: true }
+    )
+  }
+
+  stopAll(reason: StopSignal.StopReason): Effect.Effect<void> {
+    return this.stop(new Set(this.hands.keys()), reason)
+  }
+
+  /** Interrupts what does not heed its signal; does not wait, for a send after its final dot cannot be interrupted. */
+  interruptAll(): Effect.Effect<void> {
+    return this.interrupt(() => true)
+  }
+
+  /** Tells attempts that are past their deadline to stop, and interrupts those that do not heed it. */
+  readonly sweep: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const late = [...this.hands.values()].filter((hand) => hand.deadline <= now)
+    return Effect.zipRight(
+      Effect.forEach(late, (hand) => StopSignal.stop(hand.stop, "Deadline"), { discard: true }),
+      this.interrupt((hand) => hand.deadline + patience <= now)
+    )
+  })
+
+  private interrupt(which: (hand: Hand) => boolean): Effect.Effect<void> {
+    return Effect.forEach(
+      [...this.hands.values()].filter(which),
+      (hand) => (hand.fiber === undefined ? Effect.void : Fiber.interruptFork(hand.fiber)),
+      { discard: true }
+    )
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * From a granted message to its settlement: decoded, due, known, its arguments accepted, performed.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Attempt from "../Attempt.ts"
+import * as Huey from "../Huey.ts"
+import * as Job from "../Job.ts"
+import type { DeadLetter, Grant, Settlement } from "../JobStore.ts"
+import type { RetryPolicy } from "../RetryPolicy.ts"
+import type { StopSignal } from "../StopSignal.ts"
+
+export interface Options {
+  readonly codec: Huey.Codec
+  /** For jobs that bring none. */
+  readonly policy: RetryPolicy
+}
+
+type Known = Pick<DeadLetter, "jobId" | "job">
+
+const bury = (grant: Grant, known: Known, reason: string, detail: string): Settlement => {
+  const { lease, attempts, deliveries, firstTakenAt } = grant
+  return { _tag: "Dead", lease, letter: { ...known, reason, detail, attempts, deliveries, firstTakenAt } }
+}
+
+/** Buries a message that never became an attempt, which would have logged its end. */
+const reject = (grant: Grant, known: Known, reason: string, detail: string): Effect.Effect<Settlement> =>
+  Effect.logError(`dead: ${reason}: ${detail}`).pipe(
+    Effect.annotateLogs({ job: known.job ?? "?", id: known.jobId ?? "?", attempt: grant.attempts + 1 }),
+    Effect.as(bury(grant, known, reason, detail))
+  )
+
+const settle = (
+  { codec }: Options,
+  grant: Grant,
+  message: Huey.Message,
+  outcome: Attempt.Outcome
+): Option.Option<Settlement> => {
+  const { lease } = grant
+  const known = { jobId: message.id, job: message.name }
+  switch (outcome._tag) {
+    case "Done":
+    case "Released":
+      return Option.some({ _tag: outcome._tag, lease })
+    case "Retry": {
+      const { delay, counted, remaining } = outcome
+      const retry = { _tag: outcome._tag, lease, delay, counted }
+      if (remaining === undefined) return Option.some(retry)
+      return Option.some(
+        Either.match(codec.encode(Huey.withCall(message, remaining)), {
+          onLeft: (error) => bury(grant, known, "Failed", `what remains of it cannot be written: ${error.detail}`),
+          onRight: (bytes) => ({ ...retry, bytes })
+        })
+      )
+    }
+    case "Dead":
+      return Option.some(bury(grant, known, "Failed", outcome.detail))
+    case "Expired":
+      return Option.some(bury(grant, known, "Expired", "its time was over"))
+    case "LostLease":
+      return Option.none()
+  }
+}
+
+/** Performs what was granted; none where the lease is lost, so that there is nothing to settle. */
+export const make =
+  <R>(jobs: Job.Jobs<R>, options: Options) =>
+  (grant: Grant, stop: StopSignal): Effect.Effect<Option.Option<Settlement>, never, R> =>
+    Effect.gen(function* () {
+      const decoded = options.codec.decode(grant.bytes)
+      if (Either.isLeft(decoded)) {
+        const { reason, detail } = decoded.left
+        const nothing = { jobId: undefined, job: undefined }
+        return Option.some(yield* reject(grant, nothing, "Undecodable", `${reason}: ${detail}`))
+      }
+      const message = decoded.right
+      const known = { jobId: message.id, job: message.name }
+      const now = yield* Clock.currentTimeMillis
+      if (message.eta !== undefined && message.eta > now) {
+        return Option.some<Settlement>({ _tag: "Retry", lease: grant.lease, delay: message.eta - now, counted: false })
+      }
+      const job = jobs.get(message.name)
+      if (job === undefined) {
+        return Option.some(yield* reject(grant, known, "UnknownJob", "no job of this worker has this name"))
+      }
+      const prepared = yield* Effect.either(job.prepare(message.call))
+      if (Either.isLeft(prepared)) {
+        return Option.some(yield* reject(grant, known, "InvalidArguments", Job.explain(prepared.left)))
+      }
+      if (grant.deliveries > 1) {
+        yield* Effect.annotateLogs(
+          Effect.logWarning("redelivered: its last worker gave no answer, so that it may be done twice"),
+          { job: message.name, id: message.id, delivery: grant.deliveries }
+        )
+      }
+      const outcome = yield* Attempt.perform({
+        name: message.name,
+        // All around the handler is uninterruptible, so that an outcome is always settled.
+        prepared: { perform: (attempt) => Effect.interruptible(prepared.right.perform(attempt)) },
+        attempt: {
+          jobId: message.id,
+          number: grant.attempts + 1,
+          firstTakenAt: grant.firstTakenAt,
+          expiresAt: message.expiresAt,
+          stop
+        },
+        policy: job.policy ?? options.policy
+      })
+      return settle(options, grant, message, outcome)
+    }).pipe(Effect.uninterruptible)

@@ -1,0 +1,4 @@
+import * as Memory from "../../src/Memory.ts"
+import { suite } from "./contract.ts"
+
+suite("memory", (lease) => Memory.layer({ lease }))

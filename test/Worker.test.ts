@@ -1,0 +1,261 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as Queue from "effect/Queue"
+import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
+import * as TestClock from "effect/TestClock"
+import * as Job from "../src/Job.ts"
+import { JobQueue } from "../src/JobQueue.ts"
+import { type Counts, JobStore } from "../src/JobStore.ts"
+import * as Memory from "../src/Memory.ts"
+import * as RetryPolicy from "../src/RetryPolicy.ts"
+import * as StopSignal from "../src/StopSignal.ts"
+import * as Worker from "../src/Worker.ts"
+
+interface Seen {
+  readonly text: string
+  readonly number: number
+  /** Milliseconds of the test's clock. */
+  readonly at: number
+}
+
+type Handler = (text: string, attempt: Job.Attempt) => Effect.Effect<void, Job.JobFailure<{ readonly text: string }>>
+
+const fail = (verdict: Job.Verdict, remaining?: { readonly text: string }) =>
+  Effect.fail(new Job.JobFailure({ verdict, reason: "as scripted", remaining }))
+
+/** A job that says on a queue that it is performed, and then does as it is told. */
+const makeJob = Effect.fnUntraced(function* (handler: Handler) {
+  const seen = yield* Queue.unbounded<Seen>()
+  const job = Job.make({
+    name: "test.echo",
+    params: ["text"],
+    args: Schema.Struct({ text: Schema.String }),
+    run: Effect.fnUntraced(function* ({ text }, attempt) {
+      yield* Queue.offer(seen, { text, number: attempt.number, at: yield* Clock.currentTimeMillis })
+      yield* handler(text, attempt)
+    })
+  })
+  return { job, seen }
+})
+
+const steady: RetryPolicy.RetryPolicy = { ...RetryPolicy.standard, jitter: 0 }
+
+/** Starts a worker on the handler; `enqueue` puts one text on its queue. */
+const start = Effect.fnUntraced(function* (handler: Handler, options: Worker.Options = {}) {
+  const { job, seen } = yield* makeJob(handler)
+  const queue = yield* JobQueue
+  const worker = yield* Effect.forkScoped(Worker.run(Job.jobs(job), { policy: steady, ...options }))
+  const enqueue = (text: string, when = {}) => queue.enqueue(job, { text }, when)
+  return { worker, enqueue, seen, next: Queue.take(seen) }
+})
+
+const empty: Counts = { waiting: 0, scheduled: 0, inHand: 0, retrying: 0, dead: 0 }
+
+/** Waits, while the test's clock goes on, until the counts are these. */
+const settled = (wanted: Counts) =>
+  Effect.gen(function* () {
+    const store = yield* JobStore
+    for (;;) {
+      const counts = yield* store.counts
+      if (JSON.stringify(counts) === JSON.stringify(wanted)) return
+      yield* Effect.yieldNow()
+    }
+  })
+
+const layer = Memory.layer()
+
+describe("Worker", () => {
+  it.scoped("performs what is enqueued, and no more at once than it has slots", () =>
+    Effect.gen(function* () {
+      const open = yield* Deferred.make<void>()
+      const { enqueue, next, seen } = yield* start(() => Deferred.await(open), { slots: 3 })
+      for (const text of ["a", "b", "c", "d", "e"]) yield* enqueue(text)
+      expect([(yield* next).text, (yield* next).text, (yield* next).text]).toEqual(["a", "b", "c"])
+      yield* settled({ ...empty, waiting: 2, inHand: 3 })
+      expect(yield* Queue.size(seen)).toBe(0)
+      yield* Deferred.succeed(open, undefined)
+      expect([(yield* next).text, (yield* next).text]).toEqual(["d", "e"])
+      yield* settled(empty)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("tries again with the delays of the policy, and counts the attempts", () =>
+    Effect.gen(function* () {
+      const { enqueue, next } = yield* start((_, { number }) => (number < 4 ? fail("Transient") : Effect.void))
+      yield* enqueue("a")
+      expect(yield* next).toEqual({ text: "a", number: 1, at: 0 })
+      for (const [number, delay, at] of [
+        [2, 1_000, 1_000],
+        [3, 2_000, 3_000],
+        [4, 5_000, 8_000]
+      ] as const) {
+        yield* settled({ ...empty, retrying: 1 })
+        yield* TestClock.adjust(delay)
+        expect(yield* next).toEqual({ text: "a", number, at })
+      }
+      yield* settled(empty)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("buries what fails for good, and what it cannot perform", () =>
+    Effect.gen(function* () {
+      const { enqueue, next } = yield* start(() => fail("Permanent"))
+      const stranger = Job.make({ name: "test.stranger", params: [], args: Schema.Struct({}), run: () => Effect.void })
+      const liar = Job.make({
+        name: "test.echo",
+        params: ["text"],
+        args: Schema.Struct({ text: Schema.Number }),
+        run: () => Effect.void
+      })
+      yield* enqueue("a")
+      yield* next
+      const queue = yield* JobQueue
+      yield* queue.enqueue(stranger, {})
+      yield* queue.enqueue(liar, { text: 493_817 })
+      yield* settled({ ...empty, dead: 3 })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("asks no attempt for a configuration fault", () =>
+    Effect.gen(function* () {
+      const { enqueue, next } = yield* start((_, attempt) =>
+        attempt.firstTakenAt === 0 ? fail("Configuration") : Effect.void
+      )
+      yield* enqueue("a")
+      expect(yield* next).toMatchObject({ number: 1 })
+      yield* settled({ ...empty, retrying: 1 })
+      yield* TestClock.adjust("1 minute")
+      expect(yield* next).toEqual({ text: "a", number: 1, at: 60_000 })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("performs what remains, not what was done", () =>
+    Effect.gen(function* () {
+      const { enqueue, next } = yield* start((text) =>
+        text === "a,b" ? fail("Transient", { text: "b" }) : Effect.void
+      )
+      yield* enqueue("a,b")
+      expect(yield* next).toMatchObject({ text: "a,b", number: 1 })
+      yield* settled({ ...empty, retrying: 1 })
+      yield* TestClock.adjust("1 second")
+      expect(yield* next).toMatchObject({ text: "b", number: 2 })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("performs nothing before its delay and nothing after its expiry", () =>
+    Effect.gen(function* () {
+      const { enqueue, next, seen } = yield* start((text) => (text === "short" ? fail("Transient") : Effect.void))
+      yield* enqueue("late", { delay: "1 minute" })
+      yield* settled({ ...empty, retrying: 1 })
+      yield* TestClock.adjust("59 seconds")
+      expect(yield* Queue.size(seen)).toBe(0)
+      yield* TestClock.adjust("1 second")
+      expect(yield* next).toMatchObject({ text: "late", at: 60_000 })
+      yield* settled(empty)
+      yield* enqueue("short", { expires: "1500 millis" })
+      expect(yield* next).toMatchObject({ text: "short", at: 60_000 })
+      yield* settled({ ...empty, retrying: 1 })
+      yield* TestClock.adjust("1 second")
+      expect(yield* next).toMatchObject({ text: "short", at: 61_000 })
+      // The policy would wait two seconds more; half a second is left.
+      yield* settled({ ...empty, dead: 1 })
+      expect(yield* Queue.size(seen)).toBe(0)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("tells an attempt that takes too long to stop, and interrupts one that does not heed", () =>
+    Effect.gen(function* () {
+      const reasons = yield* Queue.unbounded<string>()
+      const heeding: Handler = (text, { stop, number }) =>
+        number > 1
+          ? Effect.void
+          : text === "deaf"
+            ? Effect.onInterrupt(Effect.never, () => Queue.offer(reasons, "interrupted"))
+            : Effect.flatMap(StopSignal.wait(stop), (reason) =>
+                Effect.zipRight(Queue.offer(reasons, reason), fail("Transient"))
+              )
+      const { enqueue, next } = yield* start(heeding, { timeout: "3 seconds" })
+      yield* enqueue("heeding")
+      yield* enqueue("deaf")
+      yield* next
+      yield* next
+      yield* TestClock.adjust("4 seconds")
+      expect(yield* Queue.take(reasons)).toBe("Deadline")
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* Queue.take(reasons)).toBe("interrupted")
+      const again = [yield* next, yield* next]
+      expect(again.map(({ text, number }) => `${text} ${number}`).sort()).toEqual(["deaf 2", "heeding 2"])
+      yield* settled(empty)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("extends the leases of what it has in hand", () =>
+    Effect.gen(function* () {
+      const open = yield* Deferred.make<void>()
+      const { enqueue, next, seen } = yield* start(() => Deferred.await(open), { timeout: "10 minutes" })
+      yield* enqueue("long")
+      yield* next
+      yield* TestClock.adjust("5 minutes")
+      expect(yield* Queue.size(seen)).toBe(0)
+      yield* Deferred.succeed(open, undefined)
+      yield* settled(empty)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("on a stop lets what is in hand end, and takes no more", () =>
+    Effect.gen(function* () {
+      const open = yield* Deferred.make<void>()
+      const { worker, enqueue, next, seen } = yield* start(() => Deferred.await(open), { slots: 1 })
+      yield* enqueue("in hand")
+      yield* enqueue("waiting")
+      yield* next
+      const stopped = yield* Effect.fork(Fiber.interrupt(worker))
+      yield* TestClock.adjust("1 second")
+      yield* Deferred.succeed(open, undefined)
+      yield* Fiber.join(stopped)
+      yield* settled({ ...empty, waiting: 1 })
+      expect(yield* Queue.size(seen)).toBe(0)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("on a stop releases what does not end in its grace time, at no cost", () =>
+    Effect.gen(function* () {
+      const { worker, enqueue, next } = yield* start((_, { number }) => (number === 1 ? Effect.never : Effect.void))
+      yield* enqueue("slow")
+      yield* next
+      const stopped = yield* Effect.fork(Fiber.interrupt(worker))
+      yield* TestClock.adjust("8 seconds")
+      yield* Fiber.join(stopped)
+      yield* settled({ ...empty, retrying: 1 })
+      const { grants } = yield* Effect.flatMap(JobStore, (store) => store.exchange([], 1))
+      expect(grants).toMatchObject([{ attempts: 0, deliveries: 1 }])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("writes one line an attempt, with its outcome and without its arguments", () =>
+    Effect.gen(function* () {
+      const lines = yield* Ref.make<ReadonlyArray<string>>([])
+      const logger = Logger.make(({ logLevel, message }) => {
+        Effect.runSync(Ref.update(lines, (all) => [...all, `${logLevel.label} ${String(message)}`]))
+      })
+      yield* Effect.gen(function* () {
+        const { enqueue, next } = yield* start((_, { number }) => (number === 1 ? fail("Transient") : Effect.void))
+        yield* enqueue("code 493817")
+        yield* next
+        yield* settled({ ...empty, retrying: 1 })
+        yield* TestClock.adjust("1 second")
+        yield* next
+        yield* settled(empty)
+      }).pipe(Effect.provide(Logger.add(logger)))
+      expect((yield* Ref.get(lines)).filter((line) => !line.includes("started"))).toEqual([
+        "WARN retry in 1.0 s: as scripted",
+        "INFO done"
+      ])
+    }).pipe(Effect.provide(layer))
+  )
+})
