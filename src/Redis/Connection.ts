@@ -48,9 +48,7 @@ const options = (address: RedisAddress, clientName: string | undefined): RedisOp
   disableClientInfo: true,
   // Nothing is ever sent twice by the driver: all commands in hand fail when a connection ends.
   maxRetriesPerRequest: 0,
-  retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 5), 1_000),
-  // A demoted or loading server is left; 1 is "reconnect, and do not send the command again".
-  reconnectOnError: (error) => (/^(READONLY|LOADING|MASTERDOWN)/.test(error.message) ? 1 : false)
+  retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 5), 1_000)
 })
 
 const onWire = (value: Argument): string | number | Buffer =>
@@ -69,7 +67,15 @@ export const connect = (
     }
     const client = yield* Effect.acquireRelease(
       Effect.sync(() => {
-        const client = new IORedis(options(address, clientName))
+        const client = new IORedis({
+          ...options(address, clientName),
+          // A demoted or loading server is left; 1 is "reconnect, and do not send the command again".
+          reconnectOnError: (error) => {
+            if (!/^(READONLY|LOADING|MASTERDOWN)/.test(error.message)) return false
+            note(error)
+            return 1
+          }
+        })
         client.on("error", note)
         client.on("ready", () => note(undefined))
         // What it fails with, the error event has said better; the commands that wait for it fail too.

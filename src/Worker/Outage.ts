@@ -4,6 +4,8 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import type { JobStoreError } from "../JobStore.ts"
 
@@ -12,8 +14,8 @@ const pause = Duration.toMillis("1 minute")
 
 interface Down {
   readonly since: number
-  readonly saidAt: number
-  readonly detail: string
+  /** When each complaint was last said: they may take turns. */
+  readonly said: HashMap.HashMap<string, number>
 }
 
 export interface Outage {
@@ -27,10 +29,10 @@ export const make: Effect.Effect<Outage> = Effect.map(Ref.make<Down | undefined>
   failed: Effect.fnUntraced(function* (error) {
     const now = yield* Clock.currentTimeMillis
     const down = yield* Ref.get(ref)
-    const since = down?.since ?? now
-    if (down === undefined || down.detail !== error.detail || now - down.saidAt >= pause) {
+    const { since, said } = down ?? { since: now, said: HashMap.empty<string, number>() }
+    if (now - Option.getOrElse(HashMap.get(said, error.detail), () => now - pause) >= pause) {
       yield* Effect.logError(`${error.detail}; jobs wait, trying on`)
-      yield* Ref.set(ref, { since, saidAt: now, detail: error.detail })
+      yield* Ref.set(ref, { since, said: HashMap.set(said, error.detail, now) })
     }
     return now - since
   }),

@@ -7,7 +7,6 @@ import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Redis from "../../src/Redis.ts"
 import * as Command from "../services/Command.ts"
 import * as RedisServer from "../services/RedisServer.ts"
 import * as SmtpServer from "../services/SmtpServer.ts"
@@ -126,7 +125,7 @@ EDUMFA_ENCFILE = '${fixture("enckey/enckey")}'
           ports
         )
         const signed = yield* restamp(chosen.filter(isSigned), ports, secret)
-        const redis = yield* Redis.make({ host: "127.0.0.1", port: redisServer.port, db: 0 }).connect("producer")
+        const redis = redisServer.connection
         yield* redis.use((client) => client.lpush("huey.redis.huey", ...unsigned))
         yield* redis.use((client) => client.lpush("huey.redis.signed", ...signed))
 

@@ -17,6 +17,7 @@ import * as RedisQueue from "../../src/JobQueue/Redis.ts"
 import type { JobQueue } from "../../src/JobQueue.ts"
 import * as RedisStore from "../../src/JobStore/Redis.ts"
 import type { JobStore } from "../../src/JobStore.ts"
+import * as Connection from "../../src/Redis/Connection.ts"
 import * as Redis from "../../src/Redis.ts"
 
 export interface Server {
@@ -26,6 +27,8 @@ export interface Server {
   readonly stop: (signal?: NodeJS.Signals) => Effect.Effect<void>
   /** Starts it again on the same port and directory. */
   readonly start: Effect.Effect<void>
+  /** A connection to look at what it holds. */
+  readonly connection: Connection.RedisConnection
 }
 
 /** A port nobody listens on now. */
@@ -76,7 +79,8 @@ export const make = Effect.fnUntraced(function* (args: ReadonlyArray<string> = [
     })
   yield* Effect.addFinalizer(() => stop("SIGKILL"))
   yield* start
-  return { port, url: `redis://127.0.0.1:${port}/0`, stop, start } satisfies Server
+  const connection = yield* Connection.connect({ host: "127.0.0.1", port, db: 0 }, "worker", undefined)
+  return { connection, port, url: `redis://127.0.0.1:${port}/0`, stop, start } satisfies Server
 })
 
 export class RedisServer extends Context.Tag("test/RedisServer")<RedisServer, Server>() {}

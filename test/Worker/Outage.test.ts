@@ -1,0 +1,48 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as TestClock from "effect/TestClock"
+import { JobStoreError } from "../../src/JobStore.ts"
+import * as Outage from "../../src/Worker/Outage.ts"
+
+const error = (detail: string) => new JobStoreError({ reason: "Unavailable", detail })
+
+/** What is logged, beside what is asked of it. */
+const logging = () => {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ logLevel, message }) => {
+    lines.push(`${logLevel.label} ${String(message)}`)
+  })
+  return { lines, layer: Logger.add(logger) }
+}
+
+describe("Outage", () => {
+  it.effect("says at once that the store does not answer, then once a minute, and once that it does again", () => {
+    const { lines, layer } = logging()
+    return Effect.gen(function* () {
+      const outage = yield* Outage.make
+      yield* outage.over
+      for (let second = 0; second < 125; second++) {
+        expect(yield* outage.failed(error("Redis is gone"))).toBe(second * 1_000)
+        yield* TestClock.adjust("1 second")
+      }
+      expect(lines).toEqual(Array.from({ length: 3 }, () => "ERROR Redis is gone; jobs wait, trying on"))
+      yield* outage.over
+      yield* outage.over
+      expect(lines.slice(3)).toEqual(["INFO the queue answers again after 125 s"])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("says at once when the cause changes, and counts from the first failure", () => {
+    const { lines, layer } = logging()
+    return Effect.gen(function* () {
+      const outage = yield* Outage.make
+      yield* outage.failed(error("gone"))
+      yield* TestClock.adjust("1 second")
+      expect(yield* outage.failed(error("loading"))).toBe(1_000)
+      // They take turns, and are not said anew for that.
+      yield* outage.failed(error("gone"))
+      expect(lines).toEqual(["ERROR gone; jobs wait, trying on", "ERROR loading; jobs wait, trying on"])
+    }).pipe(Effect.provide(layer))
+  })
+})
