@@ -90,11 +90,11 @@ describe("JobQueue.Configured", () => {
       expect(name).toBe("edumfa.lib.smtpserver.smtpserver.send_email")
       const at = Effect.runSync(Effect.orDie(JobId.enqueuedAt(id)))
       // Python's ISO form of a naive UTC time; the clock is read once for the id and once for the times.
-      const after = (time: unknown) => Date.parse(`${Instant(time).datetime}Z`) - at
-      expect(after(eta)).toBeGreaterThanOrEqual(60_000)
-      expect(after(eta)).toBeLessThan(61_000)
-      expect(after(resolved)).toBeGreaterThanOrEqual(120_000)
-      expect(after(resolved)).toBeLessThan(121_000)
+      const elapsed = (time: unknown) => Date.parse(`${Instant(time).datetime}Z`) - at
+      expect(elapsed(eta)).toBeGreaterThanOrEqual(60_000)
+      expect(elapsed(eta)).toBeLessThan(61_000)
+      expect(elapsed(resolved)).toBeGreaterThanOrEqual(120_000)
+      expect(elapsed(resolved)).toBeLessThan(121_000)
       expect([retries, retryDelay, priority, kwargs, expires]).toEqual([
         { int: "0" },
         { int: "0" },
