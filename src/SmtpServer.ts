@@ -7,7 +7,7 @@ import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { normalizeDomain } from "./Mailer/Mailbox.ts"
+import { normalizeDomain } from "./Domain.ts"
 
 /** Where and how a mail is handed in. */
 export interface SmtpServer {

@@ -4,9 +4,8 @@
  * Wider than RFC 5322 where sites rely on it (dots anywhere, bare local parts, `_` in domains, phone numbers with
  * spaces) and narrower where an address could be taken for more than one (no groups, no `@ < > \` in quoted parts).
  */
-import * as net from "node:net"
-import { domainToASCII } from "node:url"
 import * as Either from "effect/Either"
+import { isAscii, normalizeDomain } from "../Domain.ts"
 
 /** A mailbox in parts: nothing behind this point parses a string from a job. */
 export interface Mailbox {
@@ -40,22 +39,6 @@ const forbidden = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u206
 const localCharacters = /^(?:[\w!#$%&'*+\-/=?^`{|}~.]|[^\p{ASCII}\s\p{C}])+$/u
 const quotedLocal = /^"[\x20\x21\x23-\x3b\x3d\x3f\x41-\x5b\x5d-\x7e]+"$/
 const phoneNumber = /^[+0-9/-]+$/
-const asciiDomain = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?$/i
-const isAscii = (text: string) => /^\p{ASCII}*$/u.test(text)
-
-/** A domain in the form that goes on the wire, or none if it is not one. */
-export const normalizeDomain = (domain: string): string | undefined => {
-  const literal = /^\[(?:IPv6:([^\]]*)|([^\]]*))\]$/i.exec(domain)
-  if (literal !== null) {
-    const [, v6, v4] = literal
-    return (v6 === undefined ? net.isIPv4(v4 ?? "") : net.isIPv6(v6) && !v6.includes("%")) ? domain : undefined
-  }
-  if (isAscii(domain)) return asciiDomain.test(domain) ? domain : undefined
-  // domainToASCII decodes percent signs and reads numbers as IPv4 addresses: check before and after.
-  if (!/^(?:[\w.-]|[^\p{ASCII}])+$/u.test(domain)) return undefined
-  const labels = domainToASCII(domain)
-  return asciiDomain.test(labels) && !net.isIPv4(labels) ? labels : undefined
-}
 
 /** Reads `local` or `local@domain`, without phrase, comments and angle brackets. */
 const parseAddress = (phrase: string, text: string): Either.Either<Mailbox, MailboxFault> => {
