@@ -25,8 +25,9 @@ const lock = new URL("package-lock.json", root)
 const installed = new URL("node_modules/.package-lock.json", root)
 if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lock).mtimeMs) {
   console.log("Installing the npm packages of package-lock.json …")
-  if (!run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]))
-    fail("The npm packages could not be installed.")
+  // Not "ci": it refuses a lock file that lacks a package of a foreign platform, which some registries do not carry.
+  const args = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]
+  if (!run("npm", args)) fail("The npm packages could not be installed.")
 }
 
 const isDebian = () => {
