@@ -7,10 +7,18 @@ import * as Effect from "effect/Effect"
 import manifest from "../package.json" with { type: "json" }
 import * as Cli from "../src/Cli.ts"
 
+/** Whoever waits for SIGHUP now. Nobody does during a drain: the signal is then ignored, and does not end the process. */
+let onHangUp = () => {}
+process.on("SIGHUP", () => onHangUp())
+
+// Without a listener of its own this signal opens Node's debugger to everybody on the machine.
+process.on("SIGUSR1", () => {})
+
 const hangUp = Effect.async<void>((resume) => {
-  const listener = () => resume(Effect.void)
-  process.once("SIGHUP", listener)
-  return Effect.sync(() => process.removeListener("SIGHUP", listener))
+  onHangUp = () => resume(Effect.void)
+  return Effect.sync(() => {
+    onHangUp = () => {}
+  })
 })
 
 Cli.run(process.argv.slice(2), { version: manifest.version, pid: process.pid, hangUp }).pipe(

@@ -103,6 +103,15 @@ export const target = (logfile: Option.Option<string>): Target => {
   }
 }
 
+/** A path of its own, whatever becomes of the working directory; where that is gone already, the path as it is. */
+const absolute = (path: string): string => {
+  try {
+    return resolve(path)
+  } catch {
+    return path
+  }
+}
+
 /**
  * Makes the logger. Fails when a file that was asked for cannot be opened; where the default file cannot be opened, it
  * warns and goes on to stderr.
@@ -118,7 +127,7 @@ export const make = Effect.fnUntraced(function* (
   const openStream = (stream: "stdout" | "stderr") => Stream.make({ fd: stream === "stdout" ? 1 : 2, now, notice })
   const open = (): Either.Either<Sink, LogFileError> => {
     if (options.target === "Stream") return Either.right(openStream(options.stream))
-    const file = File.make({ path: resolve(options.path), now, notice })
+    const file = File.make({ path: absolute(options.path), now, notice })
     if (Either.isRight(file) || options.explicit) return file
     const stderr = openStream("stderr")
     stderr.write(notice(`${file.left.message}; logging to stderr`))

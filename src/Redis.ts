@@ -37,7 +37,10 @@ const clientName = Config.option(Config.string("EDUMFA_JOB_QUEUE_CLIENT_NAME"))
 const parts = Config.all({
   host: Config.withDefault(Config.string("EDUMFA_JOB_QUEUE_HOST"), "localhost"),
   port: Config.withDefault(Config.port("EDUMFA_JOB_QUEUE_PORT"), 6379),
-  db: Config.withDefault(Config.integer("EDUMFA_JOB_QUEUE_DB"), 0),
+  db: Config.integer("EDUMFA_JOB_QUEUE_DB").pipe(
+    Config.validate({ message: "expected a number from 0", validation: (db) => db >= 0 }),
+    Config.withDefault(0)
+  ),
   username: Config.option(Config.string("EDUMFA_JOB_QUEUE_USERNAME")),
   password: Config.option(Config.redacted("EDUMFA_JOB_QUEUE_PASSWORD"))
 }).pipe(

@@ -95,6 +95,12 @@ const toTimeout = (value: number | string | null | undefined): number => {
   return Math.max(1, Math.round(1000 * (seconds > 0 ? Math.min(seconds, maxTimeout) : defaultTimeout)))
 }
 
+/** Characters of `server`, path and all; more is not even looked at. */
+const maxAddress = 2_000
+
+/** RFC 1035 2.3.4, without the root's dot. */
+const maxHost = 253
+
 interface Address {
   readonly secure: boolean
   readonly host: string
@@ -103,6 +109,9 @@ interface Address {
 
 /** `host`, `host:port`, `smtp://…`, `smtps://…`, IPv6 bare or in brackets; path, query and userinfo are ignored. */
 const parseAddress = (server: string): Either.Either<Address, InvalidServer> => {
+  if (server.length > maxAddress) {
+    return Either.left(new InvalidServer({ reason: "Host", detail: "server is longer than any host name and path" }))
+  }
   const [, writtenScheme, rest = ""] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(server.trim()) ?? []
   const scheme = writtenScheme?.toLowerCase() ?? "smtp"
   if (scheme !== "smtp" && scheme !== "smtps") {
@@ -114,7 +123,7 @@ const parseAddress = (server: string): Either.Either<Address, InvalidServer> => 
   if (net.isIPv6(authority)) return Either.right({ secure, host: authority, port: undefined })
   const [, v6, name = "", port] = /^(?:\[([^[\]]*)\]|([^:[\]]*))(?::(\d{1,9}))?$/.exec(authority) ?? []
   const host = v6 === undefined ? normalizeDomain(name) : net.isIPv6(v6) ? v6 : undefined
-  return host === undefined
+  return host === undefined || host.length > maxHost
     ? Either.left(new InvalidServer({ reason: "Host", detail: "server is no host name, address or host:port" }))
     : Either.right({ secure, host, port: port === undefined ? undefined : Number(port) })
 }

@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
@@ -66,6 +67,9 @@ const storePause = Duration.millis(500)
 /** An exchange comes round at least so often, whatever the wake-up does. Milliseconds. */
 const longestWait = 10_000
 
+/** The shortest wait between two exchanges that have nothing to do: a store that is always due must not spin us. */
+const shortestWait = 20
+
 /** What settling may take after the grace time. */
 const lastSettling = Duration.seconds(1)
 
@@ -120,7 +124,7 @@ export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<neve
       for (const grant of reply.grants) yield* inHand.start(grant, now + timeout, work(grant))
       yield* Metric.set(Metrics.inHand, inHand.size)
       yield* Metric.set(Metrics.lastExchange, now / 1_000)
-      return Math.min(reply.nextDueIn ?? longestWait, longestWait)
+      return Math.max(shortestWait, Math.min(reply.nextDueIn ?? longestWait, longestWait))
     }).pipe(Effect.uninterruptible)
 
     const takeLoop = Effect.gen(function* () {
@@ -181,32 +185,53 @@ export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<neve
         if (told._tag === "Left") yield* Effect.sleep(storePause)
         else if (!inHand.isIdle) yield* Queue.take(inHand.changed)
       }
-    }).pipe(Effect.interruptible)
-
-    const drain = Effect.gen(function* () {
-      taking = false
-      if (inHand.size > 0) {
-        yield* Effect.logInfo(`stopping, ${inHand.size} in hand get up to ${Duration.format(grace)}`)
-      }
-      yield* Effect.timeoutOption(settleAll, grace)
-      yield* inHand.stopAll("Drain")
-      yield* inHand.interruptAll()
-      yield* Effect.timeoutOption(settleAll, lastSettling)
-      if (!inHand.isIdle) {
-        yield* Effect.logWarning(`${inHand.size} in hand did not end; their leases end by themselves`)
-      }
-      yield* Effect.logInfo("stopped")
     })
+
+    /** Goes on in the background where it takes longer: a store that hangs must not hold up the stop. */
+    const atMost = <A, R2>(effect: Effect.Effect<A, never, R2>, limit: Duration.Duration) =>
+      Effect.flatMap(Effect.forkDaemon(Effect.interruptible(effect)), (fiber) =>
+        Fiber.await(fiber).pipe(
+          Effect.interruptible,
+          Effect.timeoutOption(limit),
+          Effect.zipRight(Fiber.interruptFork(fiber))
+        )
+      )
+
+    const drain = (loop: Fiber.RuntimeFiber<never, JobStoreError>) =>
+      Effect.gen(function* () {
+        taking = false
+        yield* Fiber.interruptFork(loop)
+        if (inHand.size > 0) {
+          yield* Effect.logInfo(`stopping, ${inHand.size} in hand get up to ${Duration.format(grace)}`)
+        }
+        // The loop may be in the middle of an exchange, whose grants are then in hand.
+        const begun = yield* Clock.currentTimeMillis
+        yield* atMost(Fiber.await(loop), Duration.min(lastSettling, grace))
+        const left = Duration.toMillis(grace) - ((yield* Clock.currentTimeMillis) - begun)
+        yield* atMost(settleAll, Duration.millis(left))
+        yield* inHand.stopAll("Drain")
+        yield* inHand.interruptAll()
+        yield* atMost(settleAll, lastSettling)
+        if (inHand.size > 0) {
+          yield* Effect.logWarning(`${inHand.size} in hand did not end; they come back when their leases end`)
+        }
+        if (inHand.untold > 0) {
+          yield* Effect.logWarning(`${inHand.untold} that ended could not be settled; they may be done twice`)
+        }
+        yield* Effect.logInfo("stopped")
+      })
 
     yield* Effect.logInfo(`started, ${slots} slots, ${store.name}, lease ${Duration.format(store.lease)}`)
     yield* Effect.forkScoped(beat)
     yield* Effect.forkScoped(Effect.schedule(inHand.sweep, Schedule.spaced("1 second")))
     yield* Effect.forkScoped(summary)
-    yield* Effect.addFinalizer(() => drain)
+    const loop = yield* Effect.acquireRelease(Effect.forkDaemon(Effect.interruptible(takeLoop)), drain)
     yield* Effect.forkScoped(wakeUp)
-    return yield* takeLoop
+    return yield* Fiber.join(loop)
   }).pipe(Effect.scoped, Effect.annotateLogs("service", "edumfa-queue.worker"))
 
 /** A worker beside the rest of a program. */
 export const layer = <R>(jobs: Jobs<R>, options: Options = {}): Layer.Layer<never, never, R | JobStore> =>
-  Layer.scopedDiscard(Effect.forkScoped(run(jobs, options)))
+  Layer.scopedDiscard(
+    Effect.forkScoped(Effect.tapErrorCause(run(jobs, options), (cause) => Effect.logFatal("the worker ended", cause)))
+  )

@@ -1,5 +1,3 @@
-import { type PlatformError, SystemError } from "@effect/platform/Error"
-import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import * as Config from "effect/Config"
@@ -13,25 +11,12 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { EdumfaConfig, type EdumfaConfigError, layer, layerValues } from "../src/EdumfaConfig.ts"
+import * as Files from "./services/Files.ts"
 
 type Variables = Readonly<Record<string, string>>
 
 const environment = (variables: Variables) =>
   Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables))))
-
-/** A file system with these files; a file without text may not be read. */
-const fileSystem = (files: Readonly<Record<string, string | null>>) =>
-  FileSystem.layerNoop({
-    readFile: (path) => {
-      const text = files[path]
-      const reason = text === undefined ? "NotFound" : "PermissionDenied"
-      return typeof text === "string"
-        ? Effect.succeed(Buffer.from(text))
-        : Effect.fail<PlatformError>(
-            new SystemError({ reason, module: "FileSystem", method: "readFile", pathOrDescriptor: path })
-          )
-    }
-  })
 
 const described = (error: EdumfaConfigError) => `${error.reason}: ${error.message}`
 
@@ -39,7 +24,7 @@ const described = (error: EdumfaConfigError) => `${error.reason}: ${error.messag
 const ask = <A>(config: Config.Config<A>, source: string, variables: Variables = {}) =>
   Effect.flatMap(EdumfaConfig, ({ get }) => get(config)).pipe(
     Effect.provide(layer({ file: Option.none() })),
-    Effect.provide(fileSystem({ "/etc/edumfa/edumfa.cfg": source, "/run/secret": "from a file\n" })),
+    Effect.provide(Files.layer({ "/etc/edumfa/edumfa.cfg": source, "/run/secret": "from a file\n" })),
     Effect.provide(environment(variables)),
     Effect.match({ onFailure: described, onSuccess: (value) => value })
   )
@@ -460,7 +445,7 @@ describe("privacyIDEA's file", () => {
   ) =>
     Effect.flatMap(EdumfaConfig, ({ get }) => get(config)).pipe(
       Effect.provide(layer({ file: path === "/etc/privacyidea/pi.cfg" ? Option.none() : Option.some(path) })),
-      Effect.provide(fileSystem({ [path]: source })),
+      Effect.provide(Files.layer({ [path]: source })),
       Effect.provide(environment(variables)),
       Effect.match({ onFailure: described, onSuccess: (value) => value })
     )
@@ -534,7 +519,7 @@ describe("search", () => {
     Effect.gen(function* () {
       const found = yield* Effect.map(EdumfaConfig, (config) => config.source).pipe(
         Effect.provide(layer({ file: Option.fromNullable(option) })),
-        Effect.provide(fileSystem(Object.fromEntries(files.map((path) => [path, "A = 1\n"])))),
+        Effect.provide(Files.layer(Object.fromEntries(files.map((path) => [path, "A = 1\n"])))),
         Effect.provide(environment(variables)),
         Effect.match({ onFailure: described, onSuccess: (value) => value })
       )
@@ -546,7 +531,7 @@ describe("search", () => {
     Effect.gen(function* () {
       const error = yield* EdumfaConfig.pipe(
         Effect.provide(layer({ file: Option.none() })),
-        Effect.provide(fileSystem({ [edumfa]: null, [privacyIdea]: "" })),
+        Effect.provide(Files.layer({ [edumfa]: null, [privacyIdea]: "" })),
         Effect.provide(environment({})),
         Effect.flip
       )
@@ -560,7 +545,7 @@ describe("search", () => {
         get(Config.all([connection, Config.option(text("NAME"))]))
       ).pipe(
         Effect.provide(layer({ file: Option.none() })),
-        Effect.provide(fileSystem({})),
+        Effect.provide(Files.layer({})),
         Effect.provide(environment({ EDUMFA_JOB_QUEUE_URL: "redis://e" }))
       )
       expect(got).toStrictEqual([{ url: "redis://e" }, Option.none()])

@@ -3,7 +3,9 @@
  */
 import * as CliOption from "@effect/cli/Options"
 import * as FileSystem from "@effect/platform/FileSystem"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -11,8 +13,9 @@ import * as EncKey from "../EdumfaConfig/EncKey.ts"
 import * as EdumfaConfig from "../EdumfaConfig.ts"
 import * as Job from "../Job.ts"
 import * as ConfiguredStore from "../JobStore/Configured.ts"
-import type { JobStoreError, NoQueue } from "../JobStore.ts"
+import type { JobStore, JobStoreError, NoQueue } from "../JobStore.ts"
 import * as ConfiguredMailer from "../Mailer/Configured.ts"
+import type { Mailer } from "../Mailer.ts"
 import type { LogFileError } from "../QueueLogger/LogFile.ts"
 import * as QueueLogger from "../QueueLogger.ts"
 import * as SendEmail from "../SendEmail.ts"
@@ -25,7 +28,7 @@ export type Given = Readonly<Record<string, Option.Option<string>>>
 /** What belongs to the process and not to the program. */
 export interface Process {
   readonly pid: number
-  /** Completes when the operator asks for a fresh start (SIGHUP). */
+  /** Completes when the operator next asks for a fresh start (SIGHUP). */
   readonly hangUp: Effect.Effect<void>
 }
 
@@ -64,55 +67,100 @@ const noEffect = (given: Given) =>
     row.effect !== "works" && Option.isSome(value(given, row.long)) ? [`option --${row.long} is ${row.effect}`] : []
   )
 
-const startBlock = (given: Given, source: string, reason: string) =>
-  Effect.zipRight(
-    Effect.forEach(
-      [`configuration: ${source}`, ...(reason === "" ? [] : [reason]), ...noEffect(given)],
-      (line) => Effect.logInfo(line),
-      { discard: true }
-    ),
-    // Jobs without a password, or with a clear one, do without the key file.
-    Effect.catchAll(EncKey.check, (error) => Effect.logWarning(error.message))
-  )
+/** All that the configuration and the command line say. */
+interface Settings {
+  readonly source: string
+  readonly store: Layer.Layer<JobStore>
+  readonly mailer: Layer.Layer<Mailer>
+  readonly log: QueueLogger.Options
+  /** Why the log does not go to a file, or "". */
+  readonly logReason: string
+  /** Whether the key file can be used: it matters when a password needs it. */
+  readonly keyFile: Either.Either<void, EncKey.EncKeyError>
+  readonly worker: Worker.Options
+}
 
-/** One life of the worker, from reading the configuration to the end of its drain. */
-const once = Effect.fnUntraced(function* (given: Given, process: Process) {
+const readSettings = Effect.fnUntraced(function* (
+  given: Given,
+  process: Process
+): Effect.fn.Return<
+  Settings,
+  EdumfaConfig.EdumfaConfigError | NoQueue,
+  EdumfaConfig.EdumfaConfig | FileSystem.FileSystem
+> {
   const { get, source } = yield* EdumfaConfig.EdumfaConfig
-  // Whatever is wrong with the configuration shows before a log is opened.
   const store = yield* ConfiguredStore.choose
   const mailer = yield* ConfiguredMailer.choose
-  const settings = yield* get(Worker.config)
   const { level, logConfig } = yield* get(QueueLogger.config)
   const { target, reason } = yield* logTarget(given, logConfig)
-  const wait = Option.map(value(given, "redis-wait"), (seconds) => ({ storeWait: Number(seconds) * 1_000 }))
-  const worker = Worker.run(jobs, {
-    ...settings,
-    slots: Option.match(value(given, "workers"), { onNone: () => 8, onSome: Number }),
-    ...Option.getOrElse(wait, () => ({}))
-  })
-  const live = Layer.merge(store, mailer)
-  yield* startBlock(given, source, reason).pipe(
-    Effect.zipRight(worker),
-    Effect.provide(live),
-    Effect.provide(QueueLogger.layer({ ...target, level, pid: process.pid }))
-  )
+  const wait = value(given, "redis-wait")
+  return {
+    source,
+    store,
+    mailer,
+    log: { ...target, level, pid: process.pid },
+    logReason: reason,
+    keyFile: yield* Effect.either(EncKey.check),
+    worker: {
+      ...(yield* get(Worker.config)),
+      slots: Option.match(value(given, "workers"), { onNone: () => 8, onSome: Number }),
+      ...(Option.isSome(wait) ? { storeWait: Duration.seconds(Number(wait.value)) } : {})
+    }
+  }
 })
+
+const startBlock = (given: Given, { source, logReason, keyFile }: Settings) =>
+  Effect.gen(function* () {
+    yield* Effect.logInfo(`configuration: ${source}`)
+    if (logReason !== "") yield* Effect.logInfo(logReason)
+    yield* Effect.forEach(noEffect(given), (line) => Effect.logInfo(line), { discard: true })
+    // Jobs without a password, or with a clear one, do without the key file.
+    if (Either.isLeft(keyFile)) yield* Effect.logWarning(keyFile.left.message)
+  })
 
 /** Why the command ends with 2: a file, an option or a key is to be mended. */
 export type Misconfigured = EdumfaConfig.EdumfaConfigError | NoQueue | LogFileError
+
+type Read = Effect.Effect<Settings, Exclude<Misconfigured, LogFileError>, FileSystem.FileSystem>
+
+/** Waits for a SIGHUP after which the configuration can be used, and answers with it. */
+const renewed = (process: Process, read: Read): Effect.Effect<Settings, never, FileSystem.FileSystem> =>
+  Effect.zipRight(process.hangUp, Effect.either(read)).pipe(
+    Effect.flatMap(
+      Either.match({
+        onRight: Effect.succeed,
+        onLeft: (error) =>
+          Effect.zipRight(
+            Effect.logError(`no new start on SIGHUP, the old one goes on: ${error.message}`),
+            renewed(process, read)
+          )
+      })
+    )
+  )
+
+/** One life of the worker: until it is interrupted, fails, or is to start anew with the settings it answers with. */
+const live = (given: Given, process: Process, read: Read, settings: Settings) =>
+  Effect.acquireUseRelease(
+    startBlock(given, settings).pipe(
+      Effect.zipRight(Worker.run(jobs, settings.worker)),
+      Effect.provide(Layer.merge(settings.store, settings.mailer)),
+      // Its end is told where it is joined.
+      Effect.withUnhandledErrorLogLevel(Option.none()),
+      Effect.interruptible,
+      Effect.forkDaemon
+    ),
+    (worker) => Effect.raceFirst(Fiber.join(worker), renewed(process, read)),
+    // A race does not wait for its loser; this waits until the worker has drained.
+    (worker) => Fiber.interrupt(worker)
+  ).pipe(Effect.provide(QueueLogger.layer(settings.log)))
 
 /** Runs the worker until it is interrupted; on SIGHUP it drains and everything is built anew. */
 export const run = (
   given: Given,
   process: Process
 ): Effect.Effect<never, Misconfigured | JobStoreError, FileSystem.FileSystem> =>
-  Effect.acquireUseRelease(
-    once(given, process).pipe(
-      Effect.provide(EdumfaConfig.layer({ file: value(given, "config") })),
-      Effect.interruptible,
-      Effect.forkDaemon
-    ),
-    (life) => Effect.raceFirst(Fiber.join(life), process.hangUp),
-    // A race does not wait for its loser; this waits until the worker has drained.
-    (life) => Fiber.interrupt(life)
-  ).pipe(Effect.forever)
+  Effect.gen(function* () {
+    const read = readSettings(given, process).pipe(Effect.provide(EdumfaConfig.layer({ file: value(given, "config") })))
+    let settings = yield* read
+    for (;;) settings = yield* live(given, process, read, settings)
+  })

@@ -53,7 +53,21 @@ const codingCookie = /^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)/
 
 const utf8Names = /^(?:utf[-_]?8(?:[-_]sig)?|us-ascii|ascii)$/i
 
-const lineOf = (source: string, at: number): number => source.slice(0, at).split("\n").length
+/** Numbers the lines of a source once: a search for each assignment would be quadratic. */
+const lineNumbers = (source: string) => {
+  const starts = [0]
+  for (let at = source.indexOf("\n"); at !== -1; at = source.indexOf("\n", at + 1)) starts.push(at + 1)
+  return (at: number): number => {
+    let low = 0
+    let high = starts.length
+    while (high - low > 1) {
+      const middle = (low + high) >> 1
+      if ((starts[middle] ?? 0) <= at) low = middle
+      else high = middle
+    }
+    return low + 1
+  }
+}
 
 /** The line that declares another encoding than UTF-8, and that encoding; the second line counts after a comment only. */
 const otherEncoding = (lines: ReadonlyArray<string>) => {
@@ -139,6 +153,7 @@ const firstProblem = (tree: Tree, source: string): { readonly at: number; readon
 /** Reads the text of a configuration file. */
 export const parse = (source: string): Either.Either<CfgFile, CfgSyntaxError> => {
   const tree = parseTree(source)
+  const lineOf = lineNumbers(source)
   const assignments = new Map<string, Assignment>()
   const changedAnyTime = new Map<string, Assignment>()
   let starImport: CfgFile["starImport"]
@@ -146,7 +161,7 @@ export const parse = (source: string): Either.Either<CfgFile, CfgSyntaxError> =>
   const within: Array<string> = []
 
   const computed = (name: string, how: string, at: number) =>
-    assignments.set(name, { _tag: "Computed", source: how, line: lineOf(source, at) })
+    assignments.set(name, { _tag: "Computed", source: how, line: lineOf(at) })
 
   const assign = (node: SyntaxNode) => {
     const groups: Array<Array<SyntaxNode>> = [[]]
@@ -172,7 +187,7 @@ export const parse = (source: string): Either.Either<CfgFile, CfgSyntaxError> =>
         problem ??= { at: target.from, detail: "nothing can be assigned to a constant" }
       }
       if (name !== undefined && result !== undefined && Either.isRight(result)) {
-        assignments.set(name, { _tag: "Literal", value: result.right, line: lineOf(source, node.from) })
+        assignments.set(name, { _tag: "Literal", value: result.right, line: lineOf(node.from) })
       } else {
         const how = place === undefined ? excerpt(value, source) : `assigned inside ${place}`
         for (const each of group.flatMap((part) => targetNames(part, source))) computed(each, how, node.from)
@@ -195,12 +210,12 @@ export const parse = (source: string): Either.Either<CfgFile, CfgSyntaxError> =>
         }
       }
       if (name === "ImportStatement" && children(node).at(-1)?.name === "*") {
-        starImport = { source: excerpt([node], source), line: lineOf(source, from) }
+        starImport = { source: excerpt([node], source), line: lineOf(from) }
         for (const each of assignments.keys()) computed(each, starImport.source, from)
       }
       if (name === "FunctionDefinition" || name === "ClassDefinition") {
         for (const each of declaredGlobal(node, source)) {
-          const line = lineOf(source, from)
+          const line = lineOf(from)
           changedAnyTime.set(each, { _tag: "Computed", source: "declared global in a function", line })
         }
       }
@@ -212,7 +227,7 @@ export const parse = (source: string): Either.Either<CfgFile, CfgSyntaxError> =>
     }
   })
   if (problem !== undefined) {
-    return Either.left(new CfgSyntaxError({ line: lineOf(source, problem.at), detail: problem.detail }))
+    return Either.left(new CfgSyntaxError({ line: lineOf(problem.at), detail: problem.detail }))
   }
   return Either.right({ assignments: new Map([...assignments, ...changedAnyTime]), starImport })
 }

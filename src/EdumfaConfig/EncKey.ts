@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import { EdumfaConfig } from "../EdumfaConfig.ts"
+import * as RegularFile from "./RegularFile.ts"
 
 /**
  * `NotFound`, `Unreadable`: the key file, or the setting that names it; `PassphraseProtected`: the key file is itself
@@ -59,10 +60,12 @@ const blockBytes = 16
 
 const read = Effect.fn("EncKey.read")(function* (fs: FileSystem.FileSystem, path: string) {
   // One byte more than a plain file may have tells them apart, however large the file is.
-  const bytes = yield* fs.open(path).pipe(
+  const bytes = yield* RegularFile.check(path).pipe(
+    Effect.zipRight(fs.open(path)),
     Effect.flatMap((file) => file.readAlloc(FileSystem.Size(maxPlainBytes + 1))),
     Effect.map(Option.getOrElse(() => new Uint8Array())),
     Effect.scoped,
+    Effect.provideService(FileSystem.FileSystem, fs),
     Effect.mapError((cause) =>
       cause._tag === "SystemError" && cause.reason === "NotFound"
         ? new EncKeyError({
@@ -70,7 +73,11 @@ const read = Effect.fn("EncKey.read")(function* (fs: FileSystem.FileSystem, path
             detail: `key file ${path} does not exist; set EDUMFA_ENCFILE to eduMFA's key file`,
             cause
           })
-        : new EncKeyError({ reason: "Unreadable", detail: `key file ${path} cannot be read: ${cause.message}`, cause })
+        : new EncKeyError({
+            reason: "Unreadable",
+            detail: `key file ${path} cannot be read (${RegularFile.reason(cause)})`,
+            cause
+          })
     )
   )
   if (bytes.length > maxPlainBytes) {

@@ -6,6 +6,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { EdumfaConfigError } from "./EdumfaConfigError.ts"
+import * as RegularFile from "./RegularFile.ts"
 
 /** A value and the variable it came from. */
 interface Variable {
@@ -32,9 +33,11 @@ export const none: Environment = {
 const isGiven = (name: string, text: string) => text !== "" || !/_(?:URL|FILE)$/.test(name)
 
 const readSecret = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, name: string, path: string) {
-  const bytes = yield* Effect.mapError(fs.readFile(path), (cause) => {
+  const read = Effect.provideService(RegularFile.read(path), FileSystem.FileSystem, fs)
+  const bytes = yield* Effect.mapError(read, (cause) => {
     const missing = cause._tag === "SystemError" && cause.reason === "NotFound"
-    const detail = `environment: ${name}: ${path} ${missing ? "does not exist" : "cannot be read"}`
+    const why = missing ? "does not exist" : `cannot be read (${RegularFile.reason(cause)})`
+    const detail = `environment: ${name}: ${path} ${why}`
     return new EdumfaConfigError({ reason: missing ? "NotFound" : "Unreadable", detail, cause })
   })
   const text = yield* Effect.try({

@@ -1,8 +1,6 @@
 /**
  * Finds the one configuration file, as eduMFA does.
  */
-import type { PlatformError } from "@effect/platform/Error"
-import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -10,6 +8,7 @@ import * as CfgFile from "./CfgFile.ts"
 import { EdumfaConfigError } from "./EdumfaConfigError.ts"
 import type { Environment } from "./Environment.ts"
 import * as keys from "./keys.ts"
+import * as RegularFile from "./RegularFile.ts"
 
 /** The file and whose names its keys have. */
 export interface ConfigFile {
@@ -32,14 +31,9 @@ const dialectOf = ({ assignments }: CfgFile.CfgFile): ConfigFile["dialect"] => {
   return isPrivacyIdea ? "privacyIDEA" : "eduMFA"
 }
 
-/** In a word what the system says of a file that it does not let us read. */
-const unreadable = (error: PlatformError): string =>
-  error._tag === "SystemError" && error.reason !== "BadResource" ? error.reason : "is it a regular file?"
-
 /** Reads a file; none: there is no such file. */
 const read = Effect.fnUntraced(function* (path: string) {
-  const fs = yield* FileSystem.FileSystem
-  const bytes = yield* fs.readFile(path).pipe(
+  const bytes = yield* RegularFile.read(path).pipe(
     Effect.asSome,
     Effect.catchIf(
       (error) => error._tag === "SystemError" && error.reason === "NotFound",
@@ -47,7 +41,11 @@ const read = Effect.fnUntraced(function* (path: string) {
     ),
     Effect.mapError(
       (cause) =>
-        new EdumfaConfigError({ reason: "Unreadable", detail: `${path} cannot be read (${unreadable(cause)})`, cause })
+        new EdumfaConfigError({
+          reason: "Unreadable",
+          detail: `${path} cannot be read (${RegularFile.reason(cause)})`,
+          cause
+        })
     )
   )
   if (Option.isNone(bytes)) return Option.none()

@@ -47,6 +47,9 @@ const maxBlockSeconds = 60
 /** So long after the end of its wait a wake-up call must have answered. Milliseconds. */
 const blockMargin = 5_000
 
+/** At a stop nobody waits longer for a Redis that hangs. */
+const unparkLimit = Duration.millis(500)
+
 /** How often is looked for messages where the wake-up call is switched off. */
 const pollInterval = Duration.seconds(1)
 
@@ -118,8 +121,12 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
     const keys = { ...Keys.make(options.queueName) }
     // The blocking connection, opened after this, is closed before: it moves nothing more then.
     yield* Effect.addFinalizer(() =>
-      Effect.catchAll(commands.run(scripts.unpark, keys, {}), (error) =>
-        Effect.logDebug(`what the wake-up call moved stays in ${keys.arrived}: ${error.message}`)
+      commands.run(scripts.unpark, keys, {}).pipe(
+        Effect.interruptible,
+        Effect.timeout(unparkLimit),
+        Effect.catchAll((error) =>
+          Effect.logDebug(`what the wake-up call moved stays in ${keys.arrived}: ${error.message}`)
+        )
       )
     )
     const blocking = yield* redis.connect("blocking")

@@ -44,12 +44,24 @@ const settlementWidth = 6
  * A settlement is `D id token`, `R id token delay counted bytes`, `X id token letter` or `L id token`, padded to six. It
  * works for the holder of the token only. Grants come from: expired leases, due retries (at most half of what is free
  * while fresh messages wait, so that neither starves), due messages of huey's schedule, fresh messages.
+ *
+ * A script that fails halfway is not undone. So the types of the keys are checked first, and whatever is taken from a key
+ * is written to its new place before: a command that an ACL denies loses no message.
  */
 export const exchange = Script.make({
   name: "exchange",
   keys: keyNames,
   args: ["free", "lease", "nonce", "max_deliveries", "dead_cap", "schedule_offset"],
   body: `
+for key, kind in pairs({
+  [key_queue] = 'list', [key_arrived] = 'list', [key_job] = 'hash', [key_meta] = 'hash', [key_counters] = 'hash',
+  [key_inflight] = 'zset', [key_delayed] = 'zset', [key_schedule] = 'zset', [key_dead] = 'stream' }) do
+  local found = redis.call('TYPE', key).ok
+  if found ~= 'none' and found ~= kind then
+    return redis.error_reply('WRONGTYPE ' .. key .. ' is a ' .. found .. ', not a ' .. kind)
+  end
+end
+
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -69,10 +81,16 @@ local function forget(id)
   redis.call('HDEL', key_meta, id)
 end
 local function delay(id, meta, millis)
-  redis.call('ZREM', key_inflight, id)
-  redis.call('ZADD', key_delayed, string.format('%.0f', now + millis), id)
   write_meta(id, '', meta)
+  redis.call('ZADD', key_delayed, string.format('%.0f', now + millis), id)
+  redis.call('ZREM', key_inflight, id)
 end
+local function bury(letter)
+  redis.call('XADD', key_dead, 'MAXLEN', '~', arg_dead_cap, '*', 'letter', letter)
+end
+
+-- Removes nothing, and is a write that Redis allows at maxmemory: after it the others of a script are allowed too.
+redis.call('ZREM', key_inflight, '')
 
 local settled = {}
 for i = first_rest, #ARGV, ${settlementWidth} do
@@ -87,11 +105,11 @@ for i = first_rest, #ARGV, ${settlementWidth} do
     elseif kind == 'R' then
       if ARGV[i + 4] == '1' then meta.attempts = meta.attempts + 1 end
       meta.deliveries = 0
-      delay(id, meta, tonumber(ARGV[i + 3]))
       if ARGV[i + 5] ~= '' then redis.call('HSET', key_job, id, ARGV[i + 5]) end
+      delay(id, meta, tonumber(ARGV[i + 3]))
     elseif kind == 'X' then
+      bury(ARGV[i + 3])
       forget(id)
-      redis.call('XADD', key_dead, 'MAXLEN', '~', arg_dead_cap, '*', 'letter', ARGV[i + 3])
     else
       meta.deliveries = meta.deliveries - 1
       delay(id, meta, 0)
@@ -105,12 +123,11 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key_inflight, '-inf', now, 'LIMI
   if not meta then
     redis.call('ZREM', key_inflight, id)
   elseif meta.deliveries >= tonumber(arg_max_deliveries) then
-    local bytes = redis.call('HGET', key_job, id)
-    forget(id)
-    buried[#buried + 1] = { id, '', meta.deliveries, meta.attempts, meta.first, bytes }
-    redis.call('XADD', key_dead, 'MAXLEN', '~', arg_dead_cap, '*', 'letter', cjson.encode({
+    buried[#buried + 1] = { id, '', meta.deliveries, meta.attempts, meta.first, redis.call('HGET', key_job, id) }
+    bury(cjson.encode({
       reason = 'Poison', detail = 'granted too often without an end', attempts = meta.attempts,
       deliveries = meta.deliveries, firstTakenAt = meta.first }))
+    forget(id)
   else
     delay(id, meta, 0)
   end
@@ -121,8 +138,8 @@ local need = tonumber(arg_free)
 local function grant(id, meta, bytes)
   local token = redis.call('HINCRBY', key_counters, 'fence', 1) .. ':' .. arg_nonce
   meta.deliveries = meta.deliveries + 1
-  redis.call('ZADD', key_inflight, string.format('%.0f', now + arg_lease), id)
   write_meta(id, token, meta)
+  redis.call('ZADD', key_inflight, string.format('%.0f', now + arg_lease), id)
   grants[#grants + 1] = { id, token, meta.deliveries, meta.attempts, meta.first, bytes }
   need = need - 1
 end
@@ -134,9 +151,9 @@ end
 local function grant_delayed(limit)
   if limit < 1 then return end
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', key_delayed, '-inf', now, 'LIMIT', 0, limit)) do
-    redis.call('ZREM', key_delayed, id)
     local meta, bytes = read_meta(id), redis.call('HGET', key_job, id)
     if meta and bytes then grant(id, meta, bytes) end
+    redis.call('ZREM', key_delayed, id)
   end
 end
 
@@ -147,15 +164,16 @@ if need > 0 then
   if need > 0 then
     local due = now / 1000 + arg_schedule_offset
     for _, bytes in ipairs(redis.call('ZRANGEBYSCORE', key_schedule, '-inf', due, 'LIMIT', 0, need)) do
-      redis.call('ZREM', key_schedule, bytes)
       grant_new(bytes)
+      redis.call('ZREM', key_schedule, bytes)
     end
   end
   for _, list in ipairs({ key_arrived, key_queue }) do
     while need > 0 do
-      local bytes = redis.call('RPOP', list)
+      local bytes = redis.call('LINDEX', list, -1)
       if not bytes then break end
       grant_new(bytes)
+      redis.call('RPOP', list)
     end
   end
   grant_delayed(need)

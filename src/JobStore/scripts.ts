@@ -1,6 +1,5 @@
 /**
- * The Lua of the store on Redis, but for the exchange. Time is Redis' own. In every script the first write is one that
- * Redis allows at `maxmemory` (ZREM, HDEL, RPOP, LPOP); after it the others are allowed too.
+ * The Lua of the store on Redis, but for the exchange. Time is Redis' own.
  */
 import * as Either from "effect/Either"
 import type { Keys } from "../Redis/keys.ts"
@@ -32,10 +31,11 @@ export const extend = Script.make({
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local held = {}
+-- Removes nothing, and is a write that Redis allows at maxmemory: after it the others of a script are allowed too.
+redis.call('ZREM', key_inflight, '')
 for i = first_rest, #ARGV, 2 do
   local meta = redis.call('HGET', key_meta, ARGV[i])
   if meta and string.match(meta, '^([^|]*)|') == ARGV[i + 1] then
-    redis.call('ZREM', key_inflight, ARGV[i])
     redis.call('ZADD', key_inflight, string.format('%.0f', now + arg_lease), ARGV[i])
     held[#held + 1] = 1
   else
@@ -84,9 +84,10 @@ export const unpark = Script.make({
   body: `
 local moved = 0
 while true do
-  local bytes = redis.call('LPOP', key_arrived)
+  local bytes = redis.call('LINDEX', key_arrived, 0)
   if not bytes then return moved end
   redis.call('RPUSH', key_queue, bytes)
+  redis.call('LPOP', key_arrived)
   moved = moved + 1
 end
 `,

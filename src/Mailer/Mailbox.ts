@@ -30,7 +30,7 @@ export type MailboxFault =
   | "too long"
 
 /** Octets of one address: enough for every mail server in use, and its command still fits in 1000. */
-const maxAddressOctets = 900
+export const maxAddressOctets = 900
 
 /** C0, DEL, C1, lone surrogates, line and paragraph separators, bidirectional controls: never part of an address. */
 const forbidden = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u

@@ -18,6 +18,15 @@ export interface Recipients {
 /** More are refused as a whole: a mail of an MFA server goes to one person or to a few administrators. */
 export const maxRecipients = 100
 
+/** All of them as written: {@link maxRecipients} of the longest addresses. More is not even looked at. */
+const maxCharacters = maxRecipients * Mailbox.maxAddressOctets
+
+/** Whether a list of mailboxes is short enough to be read. */
+export const isReadable = (texts: string | ReadonlyArray<string>): boolean =>
+  typeof texts === "string"
+    ? texts.length <= maxCharacters
+    : texts.length <= maxCharacters && texts.reduce((sum, text) => sum + text.length, 0) <= maxCharacters
+
 /**
  * Flattens what a job may hold as recipient or Reply-To: a string, None, or lists of these in lists. None elements are
  * dropped. None: the value holds something else.
@@ -40,12 +49,13 @@ const refusal = (recipient: string, fault: Mailbox.MailboxFault): Refusal => ({
   reason: `not an acceptable address: ${fault}`
 })
 
-/** Sorts the recipients of a mail. Left: more than {@link maxRecipients}. */
+/** Sorts the recipients of a mail. Left: more than {@link maxRecipients}, or {@link maxCharacters}. */
 export const parse = (recipient: string | ReadonlyArray<string>): Either.Either<Recipients, "TooMany"> => {
   const mailboxes: Array<Mailbox.Mailbox> = []
   const sources = new Map<string, Array<string>>()
   const refused: Array<Refusal> = []
   let count = 0
+  if (!isReadable(recipient)) return Either.left("TooMany")
   for (const text of typeof recipient === "string" ? [recipient] : recipient) {
     const entries = Mailbox.parseList(text)
     if (Either.isLeft(entries)) {

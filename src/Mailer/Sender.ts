@@ -13,11 +13,15 @@ const quotePhrase = (text: string): string => {
   return !phrase.includes(",") || /["()[\]:;\\]/.test(phrase) ? text : `"${phrase}" ${text.slice(open)}`
 }
 
+/** An address and a phrase of any sensible length; more is not even looked at. */
+const maxCharacters = 2 * Mailbox.maxAddressOctets
+
 /** Reads the first of the senders that is not empty. None: the null sender. */
 export const parse = (
   ...senders: ReadonlyArray<string | undefined>
 ): Either.Either<Option.Option<Mailbox.Mailbox>, Mailbox.MailboxFault> => {
   const text = senders.map((sender) => sender?.trim() ?? "").find((sender) => sender !== "")
   if (text === undefined) return Either.right(Option.none())
+  if (text.length > maxCharacters) return Either.left("too long")
   return Either.map(Mailbox.parse(quotePhrase(text)), Option.some)
 }

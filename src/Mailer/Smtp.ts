@@ -180,7 +180,12 @@ const doUntil = <A>(
   watcher: Effect.Effect<MailerError>
 ): Effect.Effect<A, MailerError> =>
   Effect.gen(function* () {
-    const working = yield* Effect.forkDaemon(Effect.interruptible(work))
+    const working = yield* work.pipe(
+      // Its failure is told where it is awaited.
+      Effect.withUnhandledErrorLogLevel(Option.none()),
+      Effect.interruptible,
+      Effect.forkDaemon
+    )
     const watching = yield* watcher.pipe(
       Effect.zipLeft(Effect.suspend(() => Fiber.interrupt(working))),
       Effect.interruptible,

@@ -77,15 +77,26 @@ const publicCause = (error: DriverError): Error => {
     : new Error(`SMTP failure ${system ?? "without a code"}`)
 }
 
+/** Reply code and enhanced status code (RFC 2034). */
+const codes = /^\d{3}(?:[ -]\d\.\d{1,3}\.\d{1,3})?/
+
+/** What of a reply is told: at login no word of it, for there a server may repeat the password in any encoding. */
+const wordsOf = (error: DriverError, stage: Stage, confidential: Confidential): string => {
+  if (error.response === undefined) {
+    return redact([error.originalCode ?? error.code, error.message].filter(Boolean).join(" "), confidential)
+  }
+  if (stage === "Login") return codes.exec(error.response)?.[0] ?? "no readable reply"
+  return redact(error.response, confidential)
+}
+
 /** The error of a mail that reached nobody, or nobody knows whom. */
 export const toMailerError = (fault: SmtpFault, stage: Stage, confidential: Confidential): MailerError => {
   const { error } = fault
   const code = error.responseCode
   const meaning = code === undefined ? ofSilence(stage, error) : ofReply(code, stage, error)
-  const words = error.response ?? [error.originalCode ?? error.code, error.message].filter(Boolean).join(" ")
   return new MailerError({
     ...meaning,
-    detail: `${stageWords[stage]}: ${redact(words, confidential)}`,
+    detail: `${stageWords[stage]}: ${wordsOf(error, stage, confidential)}`,
     cause: publicCause(error)
   })
 }

@@ -18,6 +18,12 @@ const maxSearched = 1000
 /** A word shorter than this says nothing about a mail; codes have four digits or more. */
 const minWord = 4
 
+/** Without a digit a word is a word of the language, unless it is as long as a code may be. */
+const minPlainWord = 6
+
+/** What may be Base64 of something that must not show up, as a reply to AUTH may have it. */
+const encoded = /[A-Za-z0-9+/_-]{8,}={0,2}/g
+
 /** Controls, separators, bidirectional controls and lone surrogates, as one line of a log must show them. */
 const escapeControls = (text: string): string =>
   text.replaceAll(
@@ -25,14 +31,18 @@ const escapeControls = (text: string): string =>
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
   )
 
-/** A reply in one line: without addresses, without codes and words with digits that stand in the mail, shortened. */
+/** A reply in one line: without addresses, without codes and words that stand in the mail, shortened. */
 export const redact = (reply: string, confidential: Confidential): string => {
+  const stands = (word: string) => confidential.subject.includes(word) || confidential.body.includes(word)
+  const tells = (text: string) =>
+    confidential.words.some((word) => word.length >= minWord && text.includes(word)) ||
+    (text.match(/[\p{L}\p{N}]{4,}/gu) ?? []).some(stands)
   let text = reply.slice(0, maxSearched).replaceAll(/[^\s<>"'(),:;]*@[^\s<>"'(),:;]*/g, "[address]")
   for (const word of confidential.words) if (word.length >= minWord) text = text.replaceAll(word, "[removed]")
-  const stands = (word: string) => confidential.subject.includes(word) || confidential.body.includes(word)
   text = text
-    .replaceAll(/[\p{L}\p{N}]*\p{N}[\p{L}\p{N}]*/gu, (word) =>
-      word.length >= minWord && stands(word) ? "[removed]" : word
+    .replaceAll(encoded, (token) => (tells(Buffer.from(token, "base64").toString()) ? "[removed]" : token))
+    .replaceAll(/[\p{L}\p{N}]+/gu, (word) =>
+      word.length >= (/\p{N}/u.test(word) ? minWord : minPlainWord) && stands(word) ? "[removed]" : word
     )
     .replaceAll(/\d{4,}/g, (digits) => (stands(digits) ? "[removed]" : digits))
   const escaped = escapeControls(text.replaceAll(/\s+/g, " ").trim())

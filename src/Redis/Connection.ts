@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { Redis as IORedis, type RedisOptions } from "ioredis"
@@ -30,7 +31,7 @@ export interface RedisConnection {
 }
 
 /** Milliseconds without the reply to a command after which a link is taken for dead: the only cure of a half-open one. */
-const silences: Readonly<Record<Profile, number>> = { producer: 3_000, worker: 10_000, blocking: 10_000 }
+const silences: Readonly<Record<Profile, number>> = { producer: 3_000, worker: 5_000, blocking: 5_000 }
 
 const options = (address: RedisAddress, clientName: string | undefined): RedisOptions => ({
   ...(clientName === undefined ? {} : { connectionName: clientName }),
@@ -54,6 +55,12 @@ const options = (address: RedisAddress, clientName: string | undefined): RedisOp
 const onWire = (value: Argument): string | number | Buffer =>
   value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value
 
+/** Whether Redis has not that database, or an ACL denies it. */
+const isRefusedSelect = (error: unknown): boolean =>
+  Predicate.hasProperty(error, "command") &&
+  Predicate.hasProperty(error.command, "name") &&
+  error.command.name === "select"
+
 /** Opens a connection in the background; commands wait for the first try to connect, no longer. */
 export const connect = (
   address: RedisAddress,
@@ -76,7 +83,11 @@ export const connect = (
             return 1
           }
         })
-        client.on("error", note)
+        client.on("error", (error: unknown) => {
+          note(error)
+          // ioredis would go on in database 0; this comes before it is ready, so that nothing was executed there.
+          if (isRefusedSelect(error)) client.disconnect(true)
+        })
         client.on("ready", () => note(undefined))
         // What it fails with, the error event has said better; the commands that wait for it fail too.
         client.connect().catch(() => {})

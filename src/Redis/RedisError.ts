@@ -56,6 +56,9 @@ export const fromCause = (cause: unknown, lastError: unknown): RedisError => {
     const reason = answers.find(([pattern]) => pattern.test(text))?.[1] ?? "Reply"
     return new RedisError({ reason, detail: `Redis answers ${text.slice(0, 200)}`, cause })
   }
+  if (error.name === "ParserError") {
+    return new RedisError({ reason: "Connection", detail: "what answers there does not speak Redis' protocol", cause })
+  }
   const words = "code" in error && typeof error.code === "string" ? error.code : text || error.name
   return new RedisError({ reason: "Connection", detail: `Redis does not answer (${words.slice(0, 200)})`, cause })
 }

@@ -31,6 +31,11 @@ export class InHand {
     return this.hands.size
   }
 
+  /** How many have ended and are not settled. */
+  get untold(): number {
+    return this.settlements.length
+  }
+
   get isIdle(): boolean {
     return this.hands.size === 0 && this.settlements.length === 0
   }

@@ -11,6 +11,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { check, EncKey, type EncKeyError, layer, layerConfig } from "../../src/EdumfaConfig/EncKey.ts"
 import * as EdumfaConfig from "../../src/EdumfaConfig.ts"
+import * as Files from "../services/Files.ts"
 
 const keyFile = "test/fixtures/enckey/enckey"
 
@@ -187,12 +188,7 @@ describe("layerConfig", () => {
       Effect.provide(
         configured(
           EdumfaConfig.layer({ file: Option.some("cfg") }).pipe(
-            Layer.provide(
-              FileSystem.layerNoop({
-                readFile: () =>
-                  Effect.succeed(Buffer.from("BASE = '/srv'\nEDUMFA_ENCFILE = os.path.join(BASE, 'enckey')\n"))
-              })
-            )
+            Layer.provide(Files.layer({ cfg: "BASE = '/srv'\nEDUMFA_ENCFILE = os.path.join(BASE, 'enckey')\n" }))
           )
         )
       )

@@ -427,7 +427,7 @@ describe("a login", () => {
       const server = yield* TestServer.make({ tls: "StartTls", auth: "Required" })
       const wrong = { ...server.authenticated, password: Redacted.make("hunter-two") }
       const error = yield* Effect.flip(send(wrong))
-      expect(error.message).toBe("Authentication: at login: 535 5.7.8 no login for [removed]")
+      expect(error.message).toBe("Authentication: at login: 535 5.7.8")
       expect(error.verdict).toBe("Configuration")
       expect(String(error.cause)).not.toContain("hunter-two")
     })

@@ -52,7 +52,7 @@ describe("the command, given bad input, says so in one line and ends with 2", ()
       `the job queue is off, set EDUMFA_JOB_QUEUE_CLASS = 'edumfa.lib.queues.huey_queue.HueyQueue' in ${cfg("disabled")}`
     ],
     ["a missing file", ["--config", "missing.cfg"], "missing.cfg does not exist; --config names it"],
-    ["a directory for a file", ["--config", "."], ". cannot be read (is it a regular file?)"],
+    ["a directory for a file", ["--config", "."], ". cannot be read (it is no regular file)"],
     ["broken Python", ["--config", cfg("broken")], `${cfg("broken")}, line 1: a string is not closed`],
     [
       "a computed key",
