@@ -92,12 +92,7 @@ const toOutcome = Effect.fnUntraced(function* <R>(
 })
 
 const log = <R>(input: Input<R>, outcome: Outcome, millis: number): Effect.Effect<void> => {
-  const annotated = Effect.annotateLogs({
-    job: input.name,
-    id: input.attempt.jobId,
-    attempt: input.attempt.number,
-    ms: millis
-  })
+  const annotated = Effect.annotateLogs({ job: input.name, attempt: input.attempt.number, ms: millis })
   switch (outcome._tag) {
     case "Done":
       return annotated(Effect.logInfo("done"))
@@ -132,5 +127,5 @@ export const perform = <R>(input: Input<R>): Effect.Effect<Outcome, never, R> =>
       yield* Metrics.attempt(outcome._tag, millis)
       yield* log(input, outcome, millis)
       return outcome
-    })
+    }).pipe(Effect.annotateLogs("id", input.attempt.jobId))
   )

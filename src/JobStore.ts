@@ -56,13 +56,19 @@ export type Settlement =
   | { readonly _tag: "Dead"; readonly lease: Lease; readonly letter: DeadLetter }
   | { readonly _tag: "Released"; readonly lease: Lease }
 
+/** A message that the store itself gave up. */
+export interface Buried {
+  readonly letter: DeadLetter
+  readonly bytes: Uint8Array
+}
+
 /** The answer to an exchange. */
 export interface Exchange {
   /** For each settlement, in order: whether its lease was still held. */
   readonly settled: ReadonlyArray<boolean>
   readonly grants: ReadonlyArray<Grant>
   /** Messages that were granted too often without an end, and are dead letters now. */
-  readonly buried: ReadonlyArray<DeadLetter>
+  readonly buried: ReadonlyArray<Buried>
   /** Milliseconds until a delayed job is due or a lease ends; absent: there is none. */
   readonly nextDueIn: number | undefined
 }

@@ -12,7 +12,7 @@ import * as Queue from "effect/Queue"
 import * as Huey from "./Huey.ts"
 import * as Producer from "./JobQueue/Producer.ts"
 import { JobQueue } from "./JobQueue.ts"
-import { type DeadLetter, type Grant, JobStore, type Lease, type Settlement } from "./JobStore.ts"
+import { type Buried, type DeadLetter, type Grant, JobStore, type Lease, type Settlement } from "./JobStore.ts"
 
 export interface Options {
   /** Default 30 seconds. */
@@ -65,18 +65,19 @@ class State {
     return true
   }
 
-  reclaim(now: number): ReadonlyArray<DeadLetter> {
-    const buried: Array<DeadLetter> = []
+  reclaim(now: number): ReadonlyArray<Buried> {
+    const buried: Array<Buried> = []
     for (const [id, entry] of this.entries) {
       if (entry.token === undefined || entry.until > now) continue
       entry.token = undefined
       if (entry.deliveries < maxDeliveries) continue
       this.entries.delete(id)
-      const { attempts, deliveries, firstTakenAt } = entry
+      const { attempts, bytes, deliveries, firstTakenAt } = entry
       const detail = "granted too often without an end"
-      buried.push({ jobId: undefined, job: undefined, reason: "Poison", detail, attempts, deliveries, firstTakenAt })
+      const letter = { jobId: undefined, job: undefined, reason: "Poison", detail, attempts, deliveries, firstTakenAt }
+      buried.push({ bytes, letter })
+      this.dead.push(letter)
     }
-    this.dead.push(...buried)
     return buried
   }
 

@@ -26,6 +26,7 @@ export type Target =
       readonly explicit: boolean
     }
   | { readonly target: "Stream"; readonly stream: "stdout" | "stderr" }
+  | { readonly target: "Nowhere" }
 
 /** What a log is made with. */
 export type Options = Target & {
@@ -89,7 +90,7 @@ export const config: Config.Config<QueueLoggerConfig> = Config.all({
   logConfig: Config.option(Config.nonEmptyString("EDUMFA_LOGCONFIG"))
 })
 
-/** What the option `-l` means: `-` and `/dev/stdout` are stdout, `/dev/stderr` is stderr, none is `edumfa-queue.log`. */
+/** What the option `-l` means: `-` and `/dev/stdout` are stdout, `/dev/stderr` is stderr, `/dev/null` is nowhere, none is `edumfa-queue.log`. */
 export const target = (logfile: Option.Option<string>): Target => {
   if (Option.isNone(logfile)) return { target: "File", path: defaultPath, explicit: false }
   switch (logfile.value) {
@@ -98,6 +99,8 @@ export const target = (logfile: Option.Option<string>): Target => {
       return { target: "Stream", stream: "stdout" }
     case "/dev/stderr":
       return { target: "Stream", stream: "stderr" }
+    case "/dev/null":
+      return { target: "Nowhere" }
     default:
       return { target: "File", path: logfile.value, explicit: true }
   }
@@ -126,6 +129,7 @@ export const make = Effect.fnUntraced(function* (
 
   const openStream = (stream: "stdout" | "stderr") => Stream.make({ fd: stream === "stdout" ? 1 : 2, now, notice })
   const open = (): Either.Either<Sink, LogFileError> => {
+    if (options.target === "Nowhere") return Either.right({ write: () => {}, close: () => {} })
     if (options.target === "Stream") return Either.right(openStream(options.stream))
     const file = File.make({ path: absolute(options.path), now, notice })
     if (Either.isRight(file) || options.explicit) return file

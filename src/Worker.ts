@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
@@ -81,8 +82,9 @@ export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<neve
     const timeout = Duration.toMillis(options.timeout ?? defaultTimeout)
     const grace = Duration.decode(options.grace ?? defaultGrace)
     const heartbeat = options.heartbeat ?? Duration.times(store.lease, 1 / 3)
+    const codec = options.codec ?? Huey.make()
     const perform = Performer.make(jobs, {
-      codec: options.codec ?? Huey.make(),
+      codec,
       policy: options.policy ?? RetryPolicy.standard
     })
     const inHand = new InHand(yield* Queue.sliding<void>(1))
@@ -117,8 +119,14 @@ export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<neve
           yield* Effect.logError(`settled too late (${settlement._tag}): the lease was over, it may be done twice`)
         }
       }
-      for (const letter of reply.buried) {
-        yield* Effect.logError(`dead: ${letter.reason}: ${letter.detail}, ${letter.deliveries} times`)
+      for (const { bytes, letter } of reply.buried) {
+        yield* Effect.annotateLogs(
+          Effect.logError(`dead: ${letter.reason}: ${letter.detail}, ${letter.deliveries} times`),
+          Either.match(codec.decode(bytes), {
+            onLeft: () => ({ id: "?", job: "?" }),
+            onRight: ({ id, name }) => ({ id, job: name })
+          })
+        )
       }
       const now = yield* Clock.currentTimeMillis
       for (const grant of reply.grants) yield* inHand.start(grant, now + timeout, work(grant))

@@ -205,4 +205,13 @@ describe("toRow", () => {
     expect(back).toEqual(original)
     expect(back.password && Redacted.value(back.password)).toBe(original.password && Redacted.value(original.password))
   })
+
+  it("refuses a server that is longer than any", () => {
+    const refusal = (server: string) =>
+      Either.match(fromRow({ server }), { onLeft: String, onRight: ({ host }) => host })
+    const label = "a".repeat(62)
+    expect(refusal(`${label}.${label}.${label}.${label}`)).toBe(`${label}.${label}.${label}.${label}`)
+    expect(refusal(`${label}.${label}.${label}.${label}.bb`)).toContain("server is no host name")
+    expect(refusal(`host/${"x".repeat(2_000)}`)).toContain("server is longer than any host name and path")
+  })
 })

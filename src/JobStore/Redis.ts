@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import { type Counts, type DeadLetter, type Exchange, JobStore, JobStoreError, type Settlement } from "../JobStore.ts"
+import { type Buried, type Counts, type Exchange, JobStore, JobStoreError, type Settlement } from "../JobStore.ts"
 import * as Keys from "../Redis/keys.ts"
 import type { RedisError } from "../Redis/RedisError.ts"
 import type { Argument } from "../Redis/Script.ts"
@@ -104,15 +104,13 @@ const onWire = (settlement: Settlement): ReadonlyArray<Argument> => {
   }
 }
 
-const poison = (held: Held): DeadLetter => ({
-  jobId: undefined,
-  job: undefined,
-  reason: "Poison",
-  detail: "granted too often without an end",
-  attempts: held.attempts,
-  deliveries: held.deliveries,
-  firstTakenAt: held.firstTakenAt
-})
+const poison = ({ attempts, bytes, deliveries, firstTakenAt }: Held): Buried => {
+  const detail = "granted too often without an end"
+  return {
+    bytes,
+    letter: { jobId: undefined, job: undefined, reason: "Poison", detail, attempts, deliveries, firstTakenAt }
+  }
+}
 
 export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobStore>, never, Redis | Scope.Scope> =>
   Effect.gen(function* () {

@@ -1,13 +1,16 @@
 /**
  * The mailer over SMTP with what the configuration says of it.
  */
-import * as FileSystem from "@effect/platform/FileSystem"
+import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as EncKey from "../EdumfaConfig/EncKey.ts"
+import * as RegularFile from "../EdumfaConfig/RegularFile.ts"
 import { EdumfaConfig, EdumfaConfigError } from "../EdumfaConfig.ts"
 import type { Mailer } from "../Mailer.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
@@ -15,29 +18,52 @@ import * as Smtp from "./Smtp.ts"
 
 const serversKey = "EDUMFA_QUEUE_WORKER_SMTP"
 
+/** What may be said of a mail server. */
+const optionNames = ["verify", "ca", "allow_plaintext_auth"]
+
+const isAddress = (server: string) => /^(?:\[[^\]]+\]|[^:]+):\d{1,5}$/.test(server)
+
+/** Each mail server with the names of its options: whatever is misspelt would be without effect, unseen. */
+const names = Config.hashMap(Config.hashMap(Config.string()), serversKey).pipe(
+  Config.withDefault(HashMap.empty<string, HashMap.HashMap<string, string>>()),
+  Config.mapOrFail((servers) => {
+    const refuse = (message: string) => Either.left(ConfigError.InvalidData([serversKey], message))
+    for (const [server, options] of servers) {
+      if (!isAddress(server)) return refuse("each mail server is written as 'host:port'")
+      for (const name of HashMap.keys(options)) {
+        if (!optionNames.includes(name)) return refuse(`the options of a mail server are ${optionNames.join(", ")}`)
+      }
+    }
+    return Either.right(servers)
+  })
+)
+
+const options = Config.hashMap(
+  Config.all({
+    verify: Config.option(Config.boolean("verify")),
+    ca: Config.option(Config.nonEmptyString("ca")),
+    allowPlaintextAuth: Config.option(Config.boolean("allow_plaintext_auth"))
+  }),
+  serversKey
+)
+
 /**
  * EDUMFA_QUEUE_WORKER_EHLO: the name in EHLO. EDUMFA_QUEUE_WORKER_SMTP: options of mail servers by `host:port`, each of
- * `verify`, `ca` (a path) and `allow_plaintext_auth`.
+ * `verify`, `ca` (a path) and `allow_plaintext_auth`; other options are refused.
  */
 export const config = Config.all({
   ehlo: Config.option(Config.nonEmptyString("EDUMFA_QUEUE_WORKER_EHLO")),
-  servers: Config.hashMap(
-    Config.all({
-      verify: Config.option(Config.boolean("verify")),
-      ca: Config.option(Config.nonEmptyString("ca")),
-      allowPlaintextAuth: Config.option(Config.boolean("allow_plaintext_auth"))
-    }),
-    serversKey
-  ).pipe(Config.withDefault(HashMap.empty()))
+  servers: Config.all([names, Config.withDefault(options, HashMap.empty())]).pipe(Config.map(([, servers]) => servers))
 })
 
 const readCertificates = (server: string, path: string) =>
-  Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(path)).pipe(
+  RegularFile.read(path).pipe(
+    Effect.map((bytes) => Buffer.from(bytes).toString()),
     Effect.mapError(
       (cause) =>
         new EdumfaConfigError({
           reason: "Unreadable",
-          detail: `${serversKey}: the certificates of ${server} cannot be read from ${path}: ${cause.message}`,
+          detail: `${serversKey}: the certificates of ${server} cannot be read from ${path} (${RegularFile.reason(cause)})`,
           cause
         })
     )

@@ -85,10 +85,10 @@ export const connect = (
         })
         client.on("error", (error: unknown) => {
           note(error)
-          // ioredis would go on in database 0; this comes before it is ready, so that nothing was executed there.
+          // ioredis would go on in database 0. The link is ended before it is ready, so that nothing is executed there.
           if (isRefusedSelect(error)) client.disconnect(true)
         })
-        client.on("ready", () => note(undefined))
+        client.on("connect", () => note(undefined))
         // What it fails with, the error event has said better; the commands that wait for it fail too.
         client.connect().catch(() => {})
         return client

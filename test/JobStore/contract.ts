@@ -195,7 +195,10 @@ export const suite = (name: string, layer: (lease: Duration.Duration) => Layer.L
           Effect.flatMap((reply) => (reply.buried.length === 0 ? Effect.fail("not yet") : Effect.succeed(reply))),
           Effect.retry(Schedule.spaced("10 millis").pipe(Schedule.upTo("5 seconds")))
         )
-        expect(buried).toMatchObject([{ reason: "Poison", deliveries: 5, attempts: 0 }])
+        expect(buried).toMatchObject([{ letter: { reason: "Poison", deliveries: 5, attempts: 0 } }])
+        const [given] = buried
+        if (given === undefined) return yield* Effect.fail("one is buried")
+        expect((yield* codec.decode(given.bytes)).call.args).toEqual(["a"])
         expect(yield* counts).toEqual({ ...empty, dead: 1 })
       }).pipe(queue(Duration.millis(30)))
     )

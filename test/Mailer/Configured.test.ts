@@ -54,6 +54,9 @@ describe("Mailer.Configured", () => {
       expect((yield* error({ ca: "/missing.pem" })).message).toContain(
         "EDUMFA_QUEUE_WORKER_SMTP: the certificates of mail.example.org:587 cannot be read from /missing.pem"
       )
+      expect((yield* error({ verfy: 0 })).message).toContain(
+        "EDUMFA_QUEUE_WORKER_SMTP: the options of a mail server are verify, ca, allow_plaintext_auth"
+      )
       expect((yield* error({ verify: "perhaps" })).message).toContain("EDUMFA_QUEUE_WORKER_SMTP")
     })
   )

@@ -39,4 +39,9 @@ describe("parse", () => {
     expect(Recipients.parse(many(101))).toEqual(Either.left("TooMany"))
     expect(Recipients.parse([...many(100), "team: x;"])).toEqual(Either.left("TooMany"))
   })
+
+  it("does not even look at more than 100 of the longest", () => {
+    expect(Recipients.parse(`${"x".repeat(90_000)} <a@x>`)).toEqual(Either.left("TooMany"))
+    expect(Recipients.parse(["a@x", `${"x".repeat(90_000)} <a@x>`])).toEqual(Either.left("TooMany"))
+  })
 })

@@ -33,4 +33,8 @@ describe("parse", () => {
     expect(read(["r@example.org", "garbage foo"])).toBe("local part")
     expect(read("r@example.org\r\nBcc: evil@example.org")).toBe("control character")
   })
+
+  it("is not even looked at where it is longer than 100 of the longest addresses", () => {
+    expect(read(`${"x".repeat(90_000)} <a@x>`)).toBe("too long")
+  })
 })

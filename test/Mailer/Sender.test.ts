@@ -37,4 +37,8 @@ describe("parse", () => {
   ])("refuses %j: %s", (sender, fault) => {
     expect(read(sender)).toBe(fault)
   })
+
+  it("does not even look at a sender of more than 1800 characters", () => {
+    expect(read(`${"x".repeat(1_800)} <a@x>`)).toBe("too long")
+  })
 })

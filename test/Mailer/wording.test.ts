@@ -3,8 +3,8 @@ import { redact } from "../../src/Mailer/wording.ts"
 
 const confidential = {
   subject: "Your code 4711",
-  body: "Code 736251, or ABC7DEF.",
-  words: ["ada@example.org", "+491701234567", "pw"]
+  body: "Code 736251, or ABC7DEF, geheimeswort.",
+  words: ["ada@example.org", "+491701234567", "pw", "s3cretpw"]
 }
 
 describe("redact", () => {
@@ -16,6 +16,9 @@ describe("redact", () => {
     ["554 spam: x736251y", "554 spam: x[removed]y"],
     ["554 spam: ABC7DEF", "554 spam: [removed]"],
     ["554 spam: 4711", "554 spam: [removed]"],
+    ["554 spam: geheimeswort", "554 spam: [removed]"],
+    [`554 spam: ${Buffer.from("Code 736251, or").toString("base64")}`, "554 spam: [removed]"],
+    [`535 AUTH ${Buffer.from("\0usr\0s3cretpw").toString("base64")}`, "535 AUTH [removed]"],
     ["250 queued as 99887766", "250 queued as 99887766"],
     ["451 4.7.1 try in 300 s", "451 4.7.1 try in 300 s"],
     ["550 a\u001b[31m\u0007\u202eb\nc", "550 a\\u001b[31m\\u0007\\u202eb c"]

@@ -1,7 +1,7 @@
 /**
  * The built command: what it says of bad input, without Redis, and on a stop.
  */
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
@@ -243,6 +243,47 @@ describe("the command", () => {
       yield* mailServer.take(1)
       yield* worker.kill("SIGTERM")
       expect(yield* Effect.flatten(worker.ended)).toMatchObject({ code: 0, stderr: "" })
+    })
+  )
+
+  it.scopedLive("survives a second SIGHUP during the drain, and one after which the configuration is broken", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const slow = yield* SmtpServer.make({ recipients: { "stuck@example.org": "Hang" } })
+      const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(redis.port) })
+      const worker = yield* Command.command(["--config", "edumfa.cfg"], { cwd })
+      const log = join(cwd, "edumfa-queue.log")
+      yield* Command.logged(log, / started, /)
+      const good = readFileSync(join(cwd, "edumfa.cfg"), "utf8")
+      writeFileSync(join(cwd, "edumfa.cfg"), "EDUMFA_JOB_QUEUE_CLASS = (")
+      yield* worker.kill("SIGHUP")
+      const [kept] = yield* Command.logged(log, /ERROR.*no new start on SIGHUP/)
+      expect(kept).toContain("the old one goes on: edumfa.cfg, line 1:")
+      writeFileSync(join(cwd, "edumfa.cfg"), good)
+      yield* enqueue(redis.port, slow, { ...mail, recipient: "stuck@example.org" })
+      yield* slow.held
+      yield* worker.kill("SIGHUP")
+      yield* Command.logged(log, /stopping, 1 in hand/)
+      yield* worker.kill("SIGHUP")
+      yield* Command.logged(log, / started, /, 2)
+      // The released mail is in hand again, of the same process.
+      yield* Effect.flatMap(slow.held, ({ release }) => release)
+      yield* slow.take(1)
+      yield* worker.kill("SIGTERM")
+      expect(yield* Effect.flatten(worker.ended)).toMatchObject({ code: 0, stderr: "" })
+    })
+  )
+
+  it.scopedLive("stops in time also where Redis hangs", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(redis.port) })
+      const worker = yield* Command.command(["--config", "edumfa.cfg"], { cwd })
+      yield* Command.logged(join(cwd, "edumfa-queue.log"), / started, /)
+      yield* redis.signal("SIGSTOP")
+      yield* worker.kill("SIGTERM")
+      // Docker and supervisor kill after 10 seconds.
+      expect(yield* Effect.timeout(Effect.flatten(worker.ended), "9 seconds")).toMatchObject({ code: 0, stderr: "" })
     })
   )
 })

@@ -25,6 +25,8 @@ export interface Server {
   readonly url: string
   /** Sends a signal and waits for the end. */
   readonly stop: (signal?: NodeJS.Signals) => Effect.Effect<void>
+  /** Sends a signal that does not end it. */
+  readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** Starts it again on the same port and directory. */
   readonly start: Effect.Effect<void>
   /** A connection to look at what it holds. */
@@ -80,7 +82,11 @@ export const make = Effect.fnUntraced(function* (args: ReadonlyArray<string> = [
   yield* Effect.addFinalizer(() => stop("SIGKILL"))
   yield* start
   const connection = yield* Connection.connect({ host: "127.0.0.1", port, db: 0 }, "worker", undefined)
-  return { connection, port, url: `redis://127.0.0.1:${port}/0`, stop, start } satisfies Server
+  const signal = (name: NodeJS.Signals) =>
+    Effect.sync(() => {
+      child?.kill(name)
+    })
+  return { signal, connection, port, url: `redis://127.0.0.1:${port}/0`, stop, start } satisfies Server
 })
 
 export class RedisServer extends Context.Tag("test/RedisServer")<RedisServer, Server>() {}

@@ -1,0 +1,144 @@
+/**
+ * What the store on Redis promises beyond the contract: no answer of Redis loses a message.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import * as RedisStore from "../../src/JobStore/Redis.ts"
+import { JobStore } from "../../src/JobStore.ts"
+import type * as Url from "../../src/Redis/Url.ts"
+import * as Redis from "../../src/Redis.ts"
+import * as RedisServer from "../services/RedisServer.ts"
+
+const store = (port: number, credentials: Partial<Url.RedisAddress> = {}) =>
+  RedisStore.layer({
+    queueName: "huey",
+    lease: Duration.seconds(30),
+    scheduleOffset: () => 0,
+    block: Option.some(5)
+  }).pipe(Layer.provide(Redis.layer({ host: "127.0.0.1", port, db: 0, ...credentials })))
+
+const exchange = Effect.flatMap(JobStore, (it) => it.exchange([], 8))
+
+const texts = Effect.map(exchange, ({ grants }) => grants.map(({ bytes }) => Buffer.from(bytes).toString()))
+
+const own = (name: string) => `{huey.redis.huey}:q:${name}`
+
+describe("JobStore.Redis", () => {
+  it.scopedLive("takes nothing while a key of its own is another program's, and all of it afterwards", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      const { use } = connection
+      for (const name of ["arrived", "job", "meta", "inflight", "delayed", "dead", "counters"]) {
+        yield* use((client) => client.flushall())
+        yield* use((client) => client.set(own(name), "x"))
+        yield* use((client) => client.lpush("huey.redis.huey", "a", "b"))
+        yield* Effect.gen(function* () {
+          for (let time = 0; time < 3; time++) {
+            const error = yield* Effect.flip(exchange)
+            expect(error.message).toContain(`WRONGTYPE ${own(name)} is a string, not a `)
+          }
+          expect(yield* use((client) => client.lrange("huey.redis.huey", 0, -1))).toEqual(["b", "a"])
+          yield* use((client) => client.del(own(name)))
+          expect(yield* texts).toEqual(["a", "b"])
+        }).pipe(Effect.provide(store(port)))
+      }
+    })
+  )
+
+  it.scopedLive("loses nothing where an ACL denies a command in the middle of the script", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      const { use } = connection
+      const as = store(port, { username: "worker", password: Redacted.make("pw") })
+      for (const denied of ["hset", "hincrby", "zadd", "rpop"]) {
+        yield* use((client) => client.flushall())
+        yield* use((client) =>
+          client.call("ACL", "SETUSER", "worker", "reset", "on", ">pw", "~*", "+@all", `-${denied}`)
+        )
+        yield* use((client) => client.lpush("huey.redis.huey", "a"))
+        const error = yield* Effect.flip(Effect.provide(exchange, as))
+        expect(error.reason).toBe("Refused")
+        expect(yield* use((client) => client.lrange("huey.redis.huey", 0, -1))).toEqual(["a"])
+      }
+      yield* use((client) => client.call("ACL", "SETUSER", "worker", "+@all"))
+      expect(yield* Effect.provide(texts, as)).toEqual(["a"])
+    })
+  )
+
+  it.scopedLive("takes, extends and settles while Redis is at its maxmemory", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make(["--maxmemory-policy", "noeviction"])
+      const { use } = connection
+      yield* use((client) => client.lpush("huey.redis.huey", "a", "b", "c"))
+      yield* Effect.gen(function* () {
+        const { exchange, extend, counts } = yield* JobStore
+        yield* exchange([], 0)
+        yield* use((client) => client.config("SET", "maxmemory", "1"))
+        const { grants } = yield* exchange([], 3)
+        const [done, retry, dead] = grants.map(({ lease }) => lease)
+        if (done === undefined || retry === undefined || dead === undefined) return yield* Effect.fail("three")
+        expect(yield* extend([done, retry, dead])).toEqual([true, true, true])
+        const letter = { jobId: "i", job: "j", reason: "r", detail: "d", attempts: 0, deliveries: 1, firstTakenAt: 0 }
+        const { settled } = yield* exchange(
+          [
+            { _tag: "Done", lease: done },
+            { _tag: "Retry", lease: retry, delay: 60_000, counted: true, bytes: Buffer.from("rest") },
+            { _tag: "Dead", lease: dead, letter }
+          ],
+          0
+        )
+        expect(settled).toEqual([true, true, true])
+        expect(yield* counts).toEqual({ waiting: 0, scheduled: 0, inHand: 0, retrying: 1, dead: 1 })
+      }).pipe(Effect.provide(store(port)))
+    })
+  )
+
+  it.scopedLive("takes what huey scheduled when it is due", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      const { use } = connection
+      const now = Date.parse("2020-01-01") / 1_000
+      yield* use((client) => client.zadd("huey.schedule.huey", now, "due", 4_000_000_000, "not due"))
+      yield* Effect.provide(
+        Effect.gen(function* () {
+          expect(yield* texts).toEqual(["due"])
+          expect(yield* texts).toEqual([])
+        }),
+        store(port)
+      )
+      expect(yield* use((client) => client.zrange("huey.schedule.huey", 0, -1))).toEqual(["not due"])
+    })
+  )
+
+  it.scopedLive("is woken also by a Redis that has no BLMOVE yet, and puts back what that moved", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make(["--rename-command", "BLMOVE", ""])
+      const { use } = connection
+      yield* use((client) => client.lpush("huey.redis.huey", "a", "b", "c"))
+      yield* Effect.provide(
+        Effect.flatMap(JobStore, (it) => Effect.zipRight(it.arrival, it.arrival)),
+        store(port)
+      )
+      const list = use((client) => client.lrange("huey.redis.huey", 0, -1))
+      expect(yield* list).toEqual(["c", "b", "a"])
+    })
+  )
+
+  it.scopedLive("never takes from another database than the one it was given", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make(["--databases", "2"])
+      yield* connection.use((client) => client.lpush("huey.redis.huey", "a"))
+      const error = yield* Effect.flip(Effect.provide(exchange, store(port, { db: 7 })))
+      expect(error.message).toBe("Redis answers ERR DB index is out of range")
+      // The connection is tried anew all the time; none of them may take it.
+      const again = Effect.flip(exchange).pipe(Effect.repeat(Schedule.recurs(5)))
+      yield* Effect.provide(again, store(port, { db: 7 }))
+      expect(yield* connection.use((client) => client.llen("huey.redis.huey"))).toBe(1)
+    })
+  )
+})
