@@ -167,8 +167,8 @@ export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<neve
     const beat = Effect.gen(function* () {
       const leases = inHand.leases()
       const held = yield* store.extend(leases)
-      const lost = leases.filter((_, index) => held[index] === false).map((lease) => lease.id)
-      yield* inHand.stop(new Set(lost), "LeaseLost")
+      const lost = leases.filter((_, index) => held[index] === false)
+      yield* inHand.stop(lost, "LeaseLost")
     }).pipe(
       Effect.catchAll((error) => Effect.logDebug(`no heartbeat: ${error.detail}`)),
       Effect.schedule(Schedule.spaced(heartbeat))

@@ -207,6 +207,31 @@ describe("Worker", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scoped("tells an attempt that has lost its lease to stop, and not the one that has it", () =>
+    Effect.gen(function* () {
+      const told = yield* Queue.unbounded<string>()
+      const second = yield* Deferred.make<void>()
+      const { enqueue, next } = yield* start(
+        (_, { stop }) =>
+          Effect.raceFirst(
+            Effect.flatMap(StopSignal.wait(stop), (reason) => Queue.offer(told, reason)),
+            Deferred.await(second)
+          ),
+        { heartbeat: "3 seconds", timeout: "10 minutes", slots: 2 }
+      )
+      yield* enqueue("slow")
+      yield* next
+      // The lease ends before its first extension.
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* next).toMatchObject({ text: "slow", number: 1 })
+      yield* TestClock.adjust("1 second")
+      expect(yield* Queue.take(told)).toBe("LeaseLost")
+      yield* Deferred.succeed(second, undefined)
+      yield* settled(empty)
+      expect(yield* Queue.size(told)).toBe(0)
+    }).pipe(Effect.provide(Memory.layer({ lease: "2 seconds" })))
+  )
+
   it.scoped("on a stop lets what is in hand end, and takes no more", () =>
     Effect.gen(function* () {
       const open = yield* Deferred.make<void>()

@@ -19,6 +19,7 @@ interface Hand {
 const patience = 5_000
 
 export class InHand {
+  /** By token: the same job may be in hand again, under a newer lease, before its former attempt has ended. */
   private readonly hands = new Map<string, Hand>()
   private settlements: Array<Settlement> = []
   readonly changed: Queue.Queue<void>
@@ -62,11 +63,10 @@ export class InHand {
     work: (stop: StopSignal.StopSignal) => Effect.Effect<Settlement | undefined, never, R>
   ): Effect.Effect<void, never, R> {
     const hand: Hand = { lease: grant.lease, stop: StopSignal.unsafeMake(), deadline, fiber: undefined }
-    this.hands.set(grant.lease.id, hand)
+    this.hands.set(grant.lease.token, hand)
     const finish = (settlement: Settlement | undefined) =>
       Effect.suspend(() => {
-        // The same job may be in hand again under a newer lease.
-        if (this.hands.get(grant.lease.id) === hand) this.hands.delete(grant.lease.id)
+        this.hands.delete(grant.lease.token)
         if (settlement !== undefined) this.settlements.push(settlement)
         return Queue.offer(this.changed, undefined)
       })
@@ -75,17 +75,20 @@ export class InHand {
     })
   }
 
-  /** Tells the holders of these leases to stop. */
-  stop(ids: ReadonlySet<string>, reason: StopSignal.StopReason): Effect.Effect<void> {
+  /** Tells the attempts under these leases to stop. */
+  stop(leases: ReadonlyArray<Lease>, reason: StopSignal.StopReason): Effect.Effect<void> {
     return Effect.forEach(
-      [...this.hands.values()].filter((hand) => ids.has(hand.lease.id)),
-      (hand) => StopSignal.stop(hand.stop, reason),
+      leases,
+      ({ token }) => {
+        const hand = this.hands.get(token)
+        return hand === undefined ? Effect.void : StopSignal.stop(hand.stop, reason)
+      },
       { discard: true }
     )
   }
 
   stopAll(reason: StopSignal.StopReason): Effect.Effect<void> {
-    return this.stop(new Set(this.hands.keys()), reason)
+    return this.stop(this.leases(), reason)
   }
 
   /** Interrupts what does not heed its signal; does not wait, for a send after its final dot cannot be interrupted. */
