@@ -1,9 +1,9 @@
 /**
- * Installs what a fresh clone lacks: the npm packages, and with the argument `redis` a redis-server. Plain JavaScript, for
- * it runs before anything is installed.
+ * Installs what a fresh clone lacks: the npm packages, and with the argument `tests` the programs that the tests need.
+ * Plain JavaScript, for it runs before anything is installed.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, readFileSync, statSync } from "node:fs"
+import { existsSync, readFileSync, statSync, utimesSync } from "node:fs"
 
 const root = new URL("../", import.meta.url)
 
@@ -28,6 +28,8 @@ if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lock).mtime
   // Not "ci": it refuses a lock file that lacks a package of a foreign platform, which some registries do not carry.
   const args = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]
   if (!run("npm", args)) fail("The npm packages could not be installed.")
+  // npm leaves the file as it was where nothing was missing.
+  utimesSync(installed, new Date(), new Date())
 }
 
 const isDebian = () => {
@@ -38,13 +40,19 @@ const isDebian = () => {
   }
 }
 
-if (process.argv.includes("redis") && !found("redis-server")) {
-  const sentence =
-    "A redis-server (6.0 or newer) is needed on the PATH: install the package redis-server, then try again."
+/** What the tests need beside npm's packages: a server of their own, and the language whose messages are read. */
+const needed = [
+  { command: "redis-server", what: "A redis-server (6.0 or newer)" },
+  { command: "python3", what: "Python 3" }
+]
+
+for (const { command, what } of process.argv.includes("tests") ? needed : []) {
+  if (found(command)) continue
+  const sentence = `${what} is needed on the PATH: install the package ${command}, then try again.`
   if (!isDebian() || process.getuid?.() !== 0) fail(sentence)
-  console.log("Installing the Debian package redis-server by apt …")
+  console.log(`Installing the Debian package ${command} by apt …`)
   const quiet = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
   run("apt-get", ["update", "-qq"], quiet)
-  run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "redis-server"], quiet)
-  if (!found("redis-server")) fail(sentence)
+  run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", command], quiet)
+  if (!found(command)) fail(sentence)
 }
