@@ -5,7 +5,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import * as Ref from "effect/Ref"
 import { type Mail, Mailer } from "../Mailer.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
 
@@ -30,13 +29,13 @@ export class Outbox extends Context.Tag("edumfa-queue/Mailer/Outbox")<
 /** Accepts every recipient of every mail. */
 export const layer: Layer.Layer<Mailer | Outbox> = Layer.effectContext(
   Effect.gen(function* () {
-    const all = yield* Ref.make<ReadonlyArray<Recorded>>([])
+    const all: Array<Recorded> = []
     const fresh = yield* Queue.unbounded<Recorded>()
-    return Context.make(Outbox, { all: Ref.get(all), next: Queue.take(fresh) }).pipe(
+    return Context.make(Outbox, { all: Effect.sync(() => [...all]), next: Queue.take(fresh) }).pipe(
       Context.add(Mailer, {
         send: Effect.fnUntraced(function* (server, mail, { id }) {
           const recorded = { server, mail, id }
-          yield* Ref.update(all, (list) => [...list, recorded])
+          all.push(recorded)
           yield* Queue.offer(fresh, recorded)
           return { accepted: typeof mail.recipient === "string" ? [mail.recipient] : mail.recipient, refused: [] }
         })
