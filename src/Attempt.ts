@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { type Call, type Attempt as JobAttempt, JobFailure, type Prepared } from "./Job.ts"
 import * as Metrics from "./Metrics.ts"
+import { thrown } from "./QueueLogger/redact.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 import type { StopReason, StopSignal } from "./StopSignal.ts"
 
@@ -81,13 +82,17 @@ const toOutcome = Effect.fnUntraced(function* <R>(
   const stopped = yield* stopReason(input.attempt.stop)
   const failure = Cause.failureOption(exit.cause)
   if (Option.isSome(failure)) return yield* afterFailure(input, failure.value, stopped)
-  if (Cause.isInterruptedOnly(exit.cause) && stopped !== "Deadline") {
-    return { _tag: stopped === "LeaseLost" ? "LostLease" : "Released" }
-  }
-  // A handler that throws is a mistake in a program, which may be mended while the job waits. The words of what it threw
-  // may hold arguments, so they show at DEBUG only.
-  yield* Effect.logDebug("the handler threw", exit.cause)
-  const reason = stopped === "Deadline" ? "the attempt took too long" : "the handler threw"
+  const interrupted = Cause.isInterruptedOnly(exit.cause)
+  if (interrupted && stopped === "LeaseLost") return { _tag: "LostLease" }
+  if (interrupted && stopped === "Drain") return { _tag: "Released" }
+  // A handler that throws is a mistake in a program, which may be mended while the job waits.
+  if (!interrupted) yield* Effect.logDebug(`the handler threw: ${thrown(exit.cause)}`)
+  const reason =
+    stopped === "Deadline"
+      ? "the attempt took too long"
+      : interrupted
+        ? "the handler was interrupted"
+        : "the handler threw"
   return yield* afterFailure(input, new JobFailure({ verdict: "Transient", reason, cause: exit.cause }), stopped)
 })
 

@@ -72,8 +72,11 @@ export interface Job<in A, out R> {
 /** The jobs that a worker or the queue `None` can perform, by every name they have on the wire. */
 export interface Jobs<out R> extends ReadonlyMap<string, Job<never, R>> {}
 
+/** Marks the issues whose message is ours: another's may repeat a value. */
+const ours = Symbol("edumfa-queue/Job/ours")
+
 const refuse = (ast: SchemaAST.AST, message: string) =>
-  Effect.fail(ParseResult.parseError(new ParseResult.Type(ast, undefined, message)))
+  Effect.fail(ParseResult.parseError(new ParseResult.Type(ast, ours, message)))
 
 /** Names the arguments of a call as Python would: by position, then by keyword, none twice, none unknown. */
 const bind = (
@@ -119,8 +122,12 @@ export const make = <A, I extends { readonly [K in keyof I]: unknown }, R>(optio
   readonly args: Schema.Schema<A, I>
   readonly run: (args: A, attempt: Attempt) => Effect.Effect<void, JobFailure<A>, R>
   readonly policy?: RetryPolicy
+  /** The handler ends by itself when it is told to stop, so that it is never interrupted and its answer never lost. */
+  readonly heedsStop?: boolean
 }): Job<A, R> => {
-  const { args: schema, params, run } = options
+  const { args: schema, params } = options
+  const run: typeof options.run =
+    options.heedsStop === true ? options.run : (args, attempt) => Effect.interruptible(options.run(args, attempt))
   const encodeArgs = Schema.encode(schema)
   const decodeArgs = Schema.decodeUnknown(schema)
   const encode = (args: A) => Effect.map(encodeArgs(args), (named) => unbind(params, { ...named }))
@@ -145,8 +152,10 @@ export const make = <A, I extends { readonly [K in keyof I]: unknown }, R>(optio
 }
 
 /** The set of jobs a worker knows; a name that two jobs claim is a mistake in the program and throws. */
-export const jobs = <R>(...list: ReadonlyArray<Job<never, R>>): Jobs<R> => {
-  const byName = new Map<string, Job<never, R>>()
+export const jobs = <const Rs extends ReadonlyArray<unknown>>(
+  ...list: { readonly [K in keyof Rs]: Job<never, Rs[K]> }
+): Jobs<Rs[number]> => {
+  const byName = new Map<string, Job<never, Rs[number]>>()
   for (const job of list) {
     for (const name of job.names) {
       if (byName.has(name)) throw new Error(`two jobs are called ${name}`)
@@ -176,10 +185,12 @@ export const explain = (error: ParseResult.ParseError): string => {
         issue = issue.issue
         break
       default: {
-        const where = path.length === 0 ? "arguments" : path.join(".")
+        // What is deeper than a parameter may be a key of the message's own.
+        const where = path[0] ?? "arguments"
         if (issue._tag === "Missing") return `${where}: missing`
         if (issue._tag === "Unexpected") return `${where}: unexpected`
-        return `${where}: ${issue.message ?? `expected ${String(issue.ast)}`}`
+        if (issue.actual === ours && issue.message !== undefined) return `${where}: ${issue.message}`
+        return `${where}: expected ${String(issue.ast)}`
       }
     }
   }

@@ -38,6 +38,7 @@ class State {
   readonly entries = new Map<string, Entry>()
   readonly dead: Array<DeadLetter> = []
   private sequence = 0
+  private odd = 0
 
   settle(settlement: Settlement, now: number): boolean {
     const entry = this.entries.get(settlement.lease.id)
@@ -94,7 +95,9 @@ class State {
     const due = [...this.entries]
       .filter(([, entry]) => entry.token === undefined && entry.until <= now)
       .sort(([, a], [, b]) => a.until - b.until)
-    const share = this.waiting.length > 0 ? Math.ceil(free / 2) : free
+    // The odd one goes to retries every other time, so that one slot serves both kinds.
+    this.odd = 1 - this.odd
+    const share = this.waiting.length > 0 ? Math.floor((free + this.odd) / 2) : free
     for (const [id, entry] of due.splice(0, share)) give(id, entry)
     for (const bytes of this.waiting.splice(0, free - grants.length)) {
       const id = String(++this.sequence)

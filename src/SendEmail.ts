@@ -106,6 +106,8 @@ export const job = Job.make({
   aliases: ["privacyidea.lib.smtpserver.smtpserver.send_email"],
   params: ["config", "recipient", "subject", "body", "sender", "reply_to", "mimetype"],
   args: Arguments,
+  // The Mailer is told to stop, and answers: before the final dot at once, after it with the server's reply.
+  heedsStop: true,
   run: Effect.fnUntraced(function* (args, { jobId, firstTakenAt, stop }) {
     const mailer = yield* Mailer
     const server = yield* Effect.mapError(

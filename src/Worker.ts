@@ -20,6 +20,7 @@ import * as Huey from "./Huey.ts"
 import type { Jobs } from "./Job.ts"
 import { type Grant, JobStore, type JobStoreError, type Settlement } from "./JobStore.ts"
 import * as Metrics from "./Metrics.ts"
+import { thrown } from "./QueueLogger/redact.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 import type { StopSignal } from "./StopSignal.ts"
 import { InHand } from "./Worker/InHand.ts"
@@ -71,6 +72,12 @@ const longestWait = 10_000
 /** The shortest wait between two exchanges that have nothing to do: a store that is always due must not spin us. */
 const shortestWait = 20
 
+/** A job that the worker itself failed at waits so long, milliseconds: nobody mends a program within seconds. */
+const mistakeDelay = 60_000
+
+/** What a handler that was told to stop at the end of the grace time gets before it is interrupted. */
+const timeToHeed = Duration.millis(250)
+
 /** What settling may take after the grace time. */
 const lastSettling = Duration.seconds(1)
 
@@ -83,23 +90,29 @@ export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<neve
     const grace = Duration.decode(options.grace ?? defaultGrace)
     const heartbeat = options.heartbeat ?? Duration.times(store.lease, 1 / 3)
     const codec = options.codec ?? Huey.make()
-    const perform = Performer.make(jobs, {
-      codec,
-      policy: options.policy ?? RetryPolicy.standard
-    })
+    const policy = options.policy ?? RetryPolicy.standard
+    const perform = Performer.make(jobs, { codec, policy })
     const inHand = new InHand(yield* Queue.sliding<void>(1))
     const idle = yield* Queue.sliding<void>(1)
     const outage = yield* Outage.make
+    const oneTurn = yield* Effect.makeSemaphore(1)
     let taking = true
     let answered = false
 
     const work = (grant: Grant) => (stop: StopSignal) =>
       Effect.map(perform(grant, stop), Option.getOrUndefined).pipe(
-        // A mistake of ours must not lose the job: it is settled as a failed attempt. What was thrown may hold arguments.
+        // A mistake of ours must not lose the job: it is settled as a failed attempt, unless it has had its time.
         Effect.catchAllCause((cause) =>
-          Effect.logError("the worker failed at a job, its log at level DEBUG says how").pipe(
-            Effect.zipRight(Effect.logDebug("thrown", cause)),
-            Effect.as<Settlement>({ _tag: "Retry", lease: grant.lease, delay: 60_000, counted: true })
+          Effect.logError(`the worker failed at a job: ${thrown(cause)}`).pipe(
+            Effect.zipRight(Clock.currentTimeMillis),
+            Effect.map((now): Settlement => {
+              const { lease, attempts, deliveries, firstTakenAt } = grant
+              if (now < firstTakenAt + Duration.toMillis(policy.maxAge)) {
+                return { _tag: "Retry", lease, delay: mistakeDelay, counted: true }
+              }
+              const of = { jobId: undefined, job: undefined, attempts, deliveries, firstTakenAt }
+              return { _tag: "Dead", lease, letter: { ...of, reason: "Failed", detail: "the worker failed at it" } }
+            })
           )
         )
       )
@@ -107,15 +120,16 @@ export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<neve
     /** Settles, takes and starts; answers with the milliseconds until something is due. */
     const turn = Effect.gen(function* () {
       const settlements = inHand.take()
-      const reply = yield* Effect.tapError(
+      const reply = yield* Effect.onError(
         store.exchange(settlements, taking ? Math.max(0, slots - inHand.size) : 0),
-        () => Effect.sync(() => inHand.giveBack(settlements))
+        () => Effect.sync(() => inHand.notTold())
       )
+      inHand.told()
       answered = true
       yield* outage.over
       for (const [index, held] of reply.settled.entries()) {
         const settlement = settlements[index]
-        if (!held && settlement !== undefined) {
+        if (!held && settlement !== undefined && !inHand.wasToldBefore(settlement)) {
           yield* Effect.logError(`settled too late (${settlement._tag}): the lease was over, it may be done twice`)
         }
       }
@@ -129,50 +143,64 @@ export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<neve
         )
       }
       const now = yield* Clock.currentTimeMillis
-      for (const grant of reply.grants) yield* inHand.start(grant, now + timeout, work(grant))
+      for (const grant of reply.grants) {
+        if (taking) yield* inHand.start(grant, now + timeout, work(grant))
+        else inHand.release(grant)
+      }
       yield* Metric.set(Metrics.inHand, inHand.size)
       yield* Metric.set(Metrics.lastExchange, now / 1_000)
       return Math.max(shortestWait, Math.min(reply.nextDueIn ?? longestWait, longestWait))
-    }).pipe(Effect.uninterruptible)
+    }).pipe(Effect.uninterruptible, oneTurn.withPermits(1))
 
-    const takeLoop = Effect.gen(function* () {
-      for (;;) {
-        const due = yield* Effect.either(turn)
-        if (due._tag === "Left") {
-          const since = yield* outage.failed(due.left)
-          if (!answered && options.storeWait !== undefined && since >= Duration.toMillis(options.storeWait)) {
-            return yield* due.left
-          }
-          yield* Effect.sleep(storePause)
-        } else if (inHand.size < slots) {
-          yield* Queue.offer(idle, undefined)
-          yield* Effect.raceFirst(Queue.take(inHand.changed), Effect.sleep(due.right))
-        } else {
-          yield* Queue.take(inHand.changed)
-        }
-      }
-    })
-
-    const wakeUp = Queue.take(idle).pipe(
-      Effect.zipRight(
-        // While the wake-up does not work the pause before the next try is the interval of polling.
-        Effect.catchAll(store.arrival, (error) =>
-          Effect.zipRight(Effect.logDebug(`no wake-up: ${error.detail}`), Effect.sleep(Duration.seconds(1)))
-        )
-      ),
-      Effect.zipRight(Queue.offer(inHand.changed, undefined)),
-      Effect.forever
-    )
-
-    const beat = Effect.gen(function* () {
+    const beatOnce = Effect.gen(function* () {
       const leases = inHand.leases()
       const held = yield* store.extend(leases)
       const lost = leases.filter((_, index) => held[index] === false)
       yield* inHand.stop(lost, "LeaseLost")
-    }).pipe(
-      Effect.catchAll((error) => Effect.logDebug(`no heartbeat: ${error.detail}`)),
-      Effect.schedule(Schedule.spaced(heartbeat))
+    }).pipe(Effect.catchAll((error) => Effect.logDebug(`no heartbeat: ${error.detail}`)))
+
+    const takeLoop = Effect.gen(function* () {
+      const startedAt = yield* Clock.currentTimeMillis
+      for (;;) {
+        const due = yield* Effect.either(turn)
+        if (due._tag === "Left") {
+          yield* outage.failed(due.left)
+          const waited = (yield* Clock.currentTimeMillis) - startedAt
+          if (!answered && options.storeWait !== undefined && waited >= Duration.toMillis(options.storeWait)) {
+            return yield* due.left
+          }
+          yield* Effect.sleep(storePause)
+          // Before the next exchange reclaims leases that ended meanwhile, and grants us our own jobs a second time.
+          if (inHand.size > 0) yield* beatOnce
+        } else {
+          const hasFreeSlot = inHand.size < slots
+          if (hasFreeSlot) yield* Queue.offer(idle, undefined)
+          const wait = hasFreeSlot ? due.right : longestWait
+          yield* Effect.raceFirst(Queue.take(inHand.changed), Effect.sleep(wait))
+        }
+      }
+    })
+
+    /** Beside the loop nothing may end for ever by a mistake, unseen. */
+    const lasting = <A, E>(what: string, effect: Effect.Effect<A, E>): Effect.Effect<void> =>
+      Effect.catchAllCause(Effect.asVoid(effect), (cause) =>
+        Effect.zipRight(Effect.logError(`${what} failed: ${thrown(cause)}`), Effect.sleep(Duration.seconds(1)))
+      )
+
+    const wakeUp = Queue.take(idle).pipe(
+      Effect.zipRight(
+        // While the wake-up does not work the pause before the next try is the interval of polling.
+        // A message that comes while all slots are taken is left to the other workers.
+        Effect.catchAll(
+          Effect.suspend(() => (inHand.size < slots ? store.arrival : Effect.void)),
+          (error) => Effect.zipRight(Effect.logDebug(`no wake-up: ${error.detail}`), Effect.sleep(Duration.seconds(1)))
+        )
+      ),
+      Effect.zipRight(Queue.offer(inHand.changed, undefined)),
+      (once) => Effect.forever(lasting("the wake-up", once))
     )
+
+    const beat = Effect.schedule(lasting("the heartbeat", beatOnce), Schedule.spaced(heartbeat))
 
     let said = ""
     const summary = Effect.flatMap(store.counts, (counts) => {
@@ -183,6 +211,7 @@ export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<neve
       return Effect.logInfo(line)
     }).pipe(
       Effect.catchAll((error) => Effect.logDebug(`no counts: ${error.detail}`)),
+      (once) => lasting("the summary", once),
       Effect.schedule(Schedule.spaced("1 minute"))
     )
 
@@ -218,6 +247,7 @@ export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<neve
         const left = Duration.toMillis(grace) - ((yield* Clock.currentTimeMillis) - begun)
         yield* atMost(settleAll, Duration.millis(left))
         yield* inHand.stopAll("Drain")
+        yield* atMost(settleAll, timeToHeed)
         yield* inHand.interruptAll()
         yield* atMost(settleAll, lastSettling)
         if (inHand.size > 0) {
@@ -231,7 +261,7 @@ export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<neve
 
     yield* Effect.logInfo(`started, ${slots} slots, ${store.name}, lease ${Duration.format(store.lease)}`)
     yield* Effect.forkScoped(beat)
-    yield* Effect.forkScoped(Effect.schedule(inHand.sweep, Schedule.spaced("1 second")))
+    yield* Effect.forkScoped(Effect.schedule(lasting("the sweep", inHand.sweep), Schedule.spaced("1 second")))
     yield* Effect.forkScoped(summary)
     const loop = yield* Effect.acquireRelease(Effect.forkDaemon(Effect.interruptible(takeLoop)), drain)
     yield* Effect.forkScoped(wakeUp)
@@ -241,5 +271,7 @@ export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<neve
 /** A worker beside the rest of a program. */
 export const layer = <R>(jobs: Jobs<R>, options: Options = {}): Layer.Layer<never, never, R | JobStore> =>
   Layer.scopedDiscard(
-    Effect.forkScoped(Effect.tapErrorCause(run(jobs, options), (cause) => Effect.logFatal("the worker ended", cause)))
+    Effect.forkScoped(
+      Effect.tapErrorCause(run(jobs, options), (cause) => Effect.logFatal(`the worker ended: ${thrown(cause)}`))
+    )
   )

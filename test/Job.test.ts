@@ -54,6 +54,24 @@ describe("Job", () => {
     })
   )
 
+  it.effect("repeats no value that a schema puts into its message, and no key of the message", () =>
+    Effect.gen(function* () {
+      const job = Job.make({
+        name: "test.telling",
+        params: ["code", "by"],
+        args: Schema.Struct({
+          code: Schema.NumberFromString,
+          by: Schema.Record({ key: Schema.String, value: Schema.Number })
+        }),
+        run: () => Effect.void
+      })
+      const wrong = (code: string, by: Record<string, unknown>) =>
+        Effect.map(Effect.flip(job.prepare({ args: [code, by], kwargs: {} })), Job.explain)
+      expect(yield* wrong("x493817", {})).toBe("code: expected NumberFromString")
+      expect(yield* wrong("1", { "493817": "x" })).toBe("by: expected number")
+    })
+  )
+
   it.effect("writes arguments by position up to the first one left out", () =>
     Effect.gen(function* () {
       const job = make(() => Effect.void)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
@@ -232,6 +233,68 @@ describe("Worker", () => {
     }).pipe(Effect.provide(Memory.layer({ lease: "2 seconds" })))
   )
 
+  it.scoped("counts it as a failure when a handler interrupts itself", () =>
+    Effect.gen(function* () {
+      const { enqueue, next, seen } = yield* start((_, { number }) => (number === 1 ? Effect.interrupt : Effect.void))
+      yield* enqueue("a")
+      expect(yield* next).toEqual({ text: "a", number: 1, at: 0 })
+      yield* settled({ ...empty, retrying: 1 })
+      expect(yield* Queue.size(seen)).toBe(0)
+      yield* TestClock.adjust("1 second")
+      expect(yield* next).toEqual({ text: "a", number: 2, at: 1_000 })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped("leaves a job that was delayed for longer than jobs live all of its retries", () =>
+    Effect.gen(function* () {
+      const { enqueue, next } = yield* start((_, { number }) => (number === 1 ? fail("Transient") : Effect.void), {
+        policy: { ...steady, maxAge: Duration.minutes(1) }
+      })
+      yield* enqueue("a", { delay: "2 minutes" })
+      yield* settled({ ...empty, retrying: 1 })
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* next).toMatchObject({ number: 1 })
+      yield* settled({ ...empty, retrying: 1 })
+      yield* TestClock.adjust("1 second")
+      expect(yield* next).toMatchObject({ number: 2 })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scoped(
+    "on a stop waits for the answer to what it is telling the store, and takes nothing that comes with it",
+    () =>
+      Effect.gen(function* () {
+        const store = yield* JobStore
+        const gate = yield* Effect.makeSemaphore(1)
+        const slow = {
+          ...store,
+          exchange: (...told: Parameters<typeof store.exchange>) => gate.withPermits(1)(store.exchange(...told))
+        }
+        const open = yield* Deferred.make<void>()
+        const { job, seen } = yield* makeJob(() => Deferred.await(open))
+        const queue = yield* JobQueue
+        const worker = yield* Worker.run(Job.jobs(job), { slots: 2 }).pipe(
+          Effect.provideService(JobStore, slow),
+          Effect.forkScoped
+        )
+        yield* queue.enqueue(job, { text: "told" })
+        yield* Queue.take(seen)
+        // The store answers no more, and then the attempt ends.
+        yield* gate.take(1)
+        yield* Deferred.succeed(open, undefined)
+        const stopped = yield* Effect.fork(Fiber.interrupt(worker))
+        yield* queue.enqueue(job, { text: "not taken" })
+        yield* TestClock.adjust("3 seconds")
+        expect((yield* store.counts).inHand).toBe(1)
+        yield* gate.release(1)
+        yield* Fiber.join(stopped)
+        const counts = yield* store.counts
+        expect(counts.inHand).toBe(0)
+        expect(counts.waiting + counts.retrying).toBe(1)
+        expect(yield* Queue.size(seen)).toBe(0)
+      }).pipe(Effect.provide(layer))
+  )
+
   it.scoped("on a stop lets what is in hand end, and takes no more", () =>
     Effect.gen(function* () {
       const open = yield* Deferred.make<void>()
@@ -254,7 +317,7 @@ describe("Worker", () => {
       yield* enqueue("slow")
       yield* next
       const stopped = yield* Effect.fork(Fiber.interrupt(worker))
-      yield* TestClock.adjust("8 seconds")
+      yield* TestClock.adjust("9 seconds")
       yield* Fiber.join(stopped)
       yield* settled({ ...empty, retrying: 1 })
       const { grants } = yield* Effect.flatMap(JobStore, (store) => store.exchange([], 1))

@@ -1,15 +1,17 @@
 /**
  * Compositions that must not compile. Each expected error fails the type check where it is none.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import * as EdumfaConfig from "../src/EdumfaConfig.ts"
 import * as Job from "../src/Job.ts"
 import * as ConfiguredQueue from "../src/JobQueue/Configured.ts"
 import * as NoneQueue from "../src/JobQueue/None.ts"
 import { JobQueue } from "../src/JobQueue.ts"
 import * as Recording from "../src/Mailer/Recording.ts"
-import type { Mail } from "../src/Mailer.ts"
+import type { Mail, Mailer } from "../src/Mailer.ts"
 import * as Memory from "../src/Memory.ts"
 import * as SendEmail from "../src/SendEmail.ts"
 import type { SmtpServer } from "../src/SmtpServer.ts"
@@ -17,6 +19,13 @@ import * as Worker from "../src/Worker.ts"
 
 declare const server: SmtpServer
 declare const mail: Mail
+
+class Diary extends Context.Tag("test/Diary")<Diary, string>() {}
+
+const note = Job.make({ name: "note", params: [], args: Schema.Struct({}), run: () => Effect.asVoid(Diary) })
+
+/** Jobs whose handlers need different things. */
+export const both: Job.Jobs<Mailer | Diary> = Job.jobs(SendEmail.job, note)
 
 const jobs = Job.jobs(SendEmail.job)
 const worker = Worker.layer(jobs)

@@ -121,7 +121,7 @@ const startBlock = (given: Given, { source, logReason, keyFile }: Settings) =>
 /** Why the command ends with 2: a file, an option or a key is to be mended. */
 export type Misconfigured = EdumfaConfig.EdumfaConfigError | NoQueue | LogFileError
 
-type Read = Effect.Effect<Settings, Exclude<Misconfigured, LogFileError>, FileSystem.FileSystem>
+type Read = Effect.Effect<Settings, Misconfigured, FileSystem.FileSystem>
 
 /** Waits for a SIGHUP after which the configuration can be used, and answers with it. */
 const renewed = (process: Process, read: Read): Effect.Effect<Settings, never, FileSystem.FileSystem> =>
@@ -161,6 +161,11 @@ export const run = (
 ): Effect.Effect<never, Misconfigured | JobStoreError, FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const read = readSettings(given, process).pipe(Effect.provide(EdumfaConfig.layer({ file: value(given, "config") })))
-    let settings = yield* read
-    for (;;) settings = yield* live(given, process, read, settings)
+    // A fresh start gives nothing up that goes on now: neither for a log that cannot be opened nor for a Redis that is away.
+    const readAnew = read.pipe(
+      Effect.tap(({ log }) => Effect.scoped(QueueLogger.make(log))),
+      Effect.map(({ worker: { storeWait, ...worker }, ...settings }) => ({ ...settings, worker }))
+    )
+    let settings: Settings = yield* read
+    for (;;) settings = yield* live(given, process, readAnew, settings)
   })

@@ -89,8 +89,13 @@ local function bury(letter)
   redis.call('XADD', key_dead, 'MAXLEN', '~', arg_dead_cap, '*', 'letter', letter)
 end
 
--- Removes nothing, and is a write that Redis allows at maxmemory: after it the others of a script are allowed too.
+-- These change nothing. The first is a write that Redis allows at maxmemory, after which the others of a script are allowed
+-- too; and what an ACL denies shows here, before anything is copied that could not be removed from its old place.
 redis.call('ZREM', key_inflight, '')
+redis.call('ZADD', key_inflight, 'XX', 0, '')
+redis.call('HDEL', key_job, '')
+redis.call('LTRIM', key_arrived, 0, -1)
+redis.call('LTRIM', key_queue, 0, -1)
 
 local settled = {}
 for i = first_rest, #ARGV, ${settlementWidth} do
@@ -173,7 +178,7 @@ if need > 0 then
       local bytes = redis.call('LINDEX', list, -1)
       if not bytes then break end
       grant_new(bytes)
-      redis.call('RPOP', list)
+      redis.call('LTRIM', list, 0, -2)
     end
   end
   grant_delayed(need)

@@ -1,6 +1,25 @@
 /**
  * Shortens personal data to what an operator needs to recognise a case.
  */
+import * as Cause from "effect/Cause"
+import * as Predicate from "effect/Predicate"
+
+const failureName = (error: unknown): string =>
+  Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag)
+    ? error._tag
+    : error instanceof Error
+      ? error.name
+      : "no error"
+
+const frames = (error: unknown): ReadonlyArray<string> =>
+  error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => /^ {4}at /.test(line)) : []
+
+/** Says what was thrown and where, by names and stack frames: the words of an error may repeat what a job holds. */
+export const thrown = (cause: Cause.Cause<unknown>): string => {
+  const errors = [...Cause.failures(cause), ...Cause.defects(cause)]
+  if (errors.length === 0) return "interrupted"
+  return errors.map((error) => [failureName(error), ...frames(error).map((line) => line.trim())].join(" ")).join("; ")
+}
 
 /** What cannot belong to a host name or an address literal. */
 const afterDomain = /[\s<>()",;\\]/

@@ -7,7 +7,7 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { Redis as IORedis, type RedisOptions } from "ioredis"
-import { fromCause, RedisError } from "./RedisError.ts"
+import { fromCause, RedisError, unwrap } from "./RedisError.ts"
 import type { Argument, Script } from "./Script.ts"
 import type { RedisAddress } from "./Url.ts"
 
@@ -78,7 +78,7 @@ export const connect = (
           ...options(address, clientName),
           // A demoted or loading server is left; 1 is "reconnect, and do not send the command again".
           reconnectOnError: (error) => {
-            if (!/^(READONLY|LOADING|MASTERDOWN)/.test(error.message)) return false
+            if (!/^(READONLY|LOADING|MASTERDOWN)/.test(unwrap(error.message))) return false
             note(error)
             return 1
           }

@@ -43,16 +43,19 @@ const answers: ReadonlyArray<readonly [RegExp, RedisReason]> = [
 /** The connection ended, and nothing said why. */
 const lost = new Error("connection lost")
 
-/** The words in front of a reply that the wrapper of a failed ready check or a script puts there. */
-const wrapping = /^(Ready check failed: |ERR Error running script .*?: @user_script: ?\d+: )/
+/** The words in front of a reply that a failed ready check and, before Redis 7, a script put there. */
+const wrapping = /^(?:Ready check failed: )?(?:ERR Error running script .*?: )?(?:@user_script: ?\d+: )*-?/
+
+/** A reply without what is put in front of it. */
+export const unwrap = (message: string): string => message.replace(wrapping, "")
 
 /** Sorts what a command was rejected with; `lastError` is what the connection last complained of. */
 export const fromCause = (cause: unknown, lastError: unknown): RedisError => {
   const own = cause instanceof Error ? cause : new Error(String(cause))
   // What ioredis flushes with says only that it gave up; the error event before it says why.
   const error = own.name !== "MaxRetriesPerRequestError" ? own : lastError instanceof Error ? lastError : lost
-  const text = error.message.replace(wrapping, "")
-  if (error.name === "ReplyError" || wrapping.test(error.message)) {
+  const text = unwrap(error.message)
+  if (error.name === "ReplyError" || error.message.startsWith("Ready check failed: ")) {
     const reason = answers.find(([pattern]) => pattern.test(text))?.[1] ?? "Reply"
     return new RedisError({ reason, detail: `Redis answers ${text.slice(0, 200)}`, cause })
   }

@@ -13,6 +13,7 @@ interface Hand {
   readonly stop: StopSignal.StopSignal
   readonly deadline: number
   fiber: Fiber.RuntimeFiber<unknown> | undefined
+  interrupted: boolean
 }
 
 /** How long a handler that was told to stop may go on before its fiber is interrupted. Milliseconds. */
@@ -22,6 +23,10 @@ export class InHand {
   /** By token: the same job may be in hand again, under a newer lease, before its former attempt has ended. */
   private readonly hands = new Map<string, Hand>()
   private settlements: Array<Settlement> = []
+  /** Told in the exchange under way, whose answer is not there yet. */
+  private telling: ReadonlyArray<Settlement> = []
+  /** Told before, by an exchange that was not answered: the store may know them. */
+  private readonly toldBefore = new WeakSet<Settlement>()
   readonly changed: Queue.Queue<void>
 
   constructor(changed: Queue.Queue<void>) {
@@ -34,26 +39,41 @@ export class InHand {
 
   /** How many have ended and are not settled. */
   get untold(): number {
-    return this.settlements.length
+    return this.settlements.length + this.telling.length
   }
 
   get isIdle(): boolean {
-    return this.hands.size === 0 && this.settlements.length === 0
+    return this.hands.size === 0 && this.untold === 0
   }
 
   leases(): ReadonlyArray<Lease> {
     return [...this.hands.values()].map((hand) => hand.lease)
   }
 
-  /** The settlements to tell; they are this call's to give back when they could not be told. */
+  /** The settlements to tell now; `told` or `notTold` must follow. */
   take(): ReadonlyArray<Settlement> {
-    const taken = this.settlements
+    this.telling = this.settlements
     this.settlements = []
-    return taken
+    return this.telling
   }
 
-  giveBack(settlements: ReadonlyArray<Settlement>): void {
-    this.settlements = [...settlements, ...this.settlements]
+  told(): void {
+    this.telling = []
+  }
+
+  notTold(): void {
+    for (const settlement of this.telling) this.toldBefore.add(settlement)
+    this.settlements = [...this.telling, ...this.settlements]
+    this.telling = []
+  }
+
+  wasToldBefore(settlement: Settlement): boolean {
+    return this.toldBefore.has(settlement)
+  }
+
+  /** Settles a grant that is not worked on. */
+  release(grant: Grant): void {
+    this.settlements.push({ _tag: "Released", lease: grant.lease })
   }
 
   /** Starts work on a grant in a fiber of its own; `deadline` in milliseconds since the epoch. */
@@ -62,7 +82,13 @@ export class InHand {
     deadline: number,
     work: (stop: StopSignal.StopSignal) => Effect.Effect<Settlement | undefined, never, R>
   ): Effect.Effect<void, never, R> {
-    const hand: Hand = { lease: grant.lease, stop: StopSignal.unsafeMake(), deadline, fiber: undefined }
+    const hand: Hand = {
+      lease: grant.lease,
+      stop: StopSignal.unsafeMake(),
+      deadline,
+      fiber: undefined,
+      interrupted: false
+    }
     this.hands.set(grant.lease.token, hand)
     const finish = (settlement: Settlement | undefined) =>
       Effect.suspend(() => {
@@ -107,8 +133,13 @@ export class InHand {
 
   private interrupt(which: (hand: Hand) => boolean): Effect.Effect<void> {
     return Effect.forEach(
-      [...this.hands.values()].filter(which),
-      (hand) => (hand.fiber === undefined ? Effect.void : Fiber.interruptFork(hand.fiber)),
+      [...this.hands.values()].filter((hand) => which(hand) && !hand.interrupted),
+      (hand) => {
+        if (hand.fiber === undefined) return Effect.void
+        // Once is enough: each interruption waits for the end of the fiber.
+        hand.interrupted = true
+        return Fiber.interruptFork(hand.fiber)
+      },
       { discard: true }
     )
   }

@@ -85,7 +85,10 @@ export const make =
       if (job === undefined) {
         return Option.some(yield* reject(grant, known, "UnknownJob", "no job of this worker has this name"))
       }
-      const prepared = yield* Effect.either(job.prepare(message.call))
+      const prepared = yield* Effect.either(job.prepare(message.call)).pipe(
+        // A schema that throws is a mistake in a program, as a handler that does: it ends as an attempt.
+        Effect.catchAllDefect((defect) => Effect.succeed(Either.right({ perform: () => Effect.die(defect) })))
+      )
       if (Either.isLeft(prepared)) {
         return Option.some(yield* reject(grant, known, "InvalidArguments", Job.explain(prepared.left)))
       }
@@ -97,16 +100,17 @@ export const make =
       }
       const outcome = yield* Attempt.perform({
         name: message.name,
-        // All around the handler is uninterruptible, so that an outcome is always settled.
-        prepared: { perform: (attempt) => Effect.interruptible(prepared.right.perform(attempt)) },
+        prepared: prepared.right,
         attempt: {
           jobId: message.id,
           number: grant.attempts + 1,
-          firstTakenAt: grant.firstTakenAt,
+          // What waited for its time on purpose is no older for it.
+          firstTakenAt: Math.max(grant.firstTakenAt, message.eta ?? 0),
           expiresAt: message.expiresAt,
           stop
         },
         policy: job.policy ?? options.policy
       })
       return settle(options, grant, message, outcome)
+      // All around a handler is uninterruptible, so that an outcome is always settled.
     }).pipe(Effect.uninterruptible)

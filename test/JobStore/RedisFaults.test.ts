@@ -55,7 +55,7 @@ describe("JobStore.Redis", () => {
       const { connection, port } = yield* RedisServer.make()
       const { use } = connection
       const as = store(port, { username: "worker", password: Redacted.make("pw") })
-      for (const denied of ["hset", "hincrby", "zadd", "rpop"]) {
+      for (const denied of ["hset", "hincrby", "zadd", "ltrim", "hdel", "zrem"]) {
         yield* use((client) => client.flushall())
         yield* use((client) =>
           client.call("ACL", "SETUSER", "worker", "reset", "on", ">pw", "~*", "+@all", `-${denied}`)
@@ -63,6 +63,8 @@ describe("JobStore.Redis", () => {
         yield* use((client) => client.lpush("huey.redis.huey", "a"))
         const error = yield* Effect.flip(Effect.provide(exchange, as))
         expect(error.reason).toBe("Refused")
+        // And makes no copy at each try.
+        expect(yield* use((client) => client.hlen(own("job")))).toBe(0)
         expect(yield* use((client) => client.lrange("huey.redis.huey", 0, -1))).toEqual(["a"])
       }
       yield* use((client) => client.call("ACL", "SETUSER", "worker", "+@all"))

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { maskMailbox } from "../../src/QueueLogger/redact.ts"
+import * as Cause from "effect/Cause"
+import * as FiberId from "effect/FiberId"
+import { maskMailbox, thrown } from "../../src/QueueLogger/redact.ts"
 
 describe("maskMailbox", () => {
   it.each([
@@ -18,5 +20,18 @@ describe("maskMailbox", () => {
     ["", "***"]
   ])("%s", (mailbox, masked) => {
     expect(maskMailbox(mailbox)).toBe(masked)
+  })
+})
+
+describe("thrown", () => {
+  it("names what was thrown and where, and repeats none of its words", () => {
+    class Secret extends Error {
+      override readonly name = "SecretError"
+    }
+    const text = thrown(Cause.die(new Secret("the code is 493817\n    and more of 493817")))
+    expect(text).toMatch(/^SecretError at .*redact\.test\.ts/)
+    expect(text).not.toContain("493817")
+    expect(thrown(Cause.fail("493817"))).toBe("no error")
+    expect(thrown(Cause.interrupt(FiberId.none))).toBe("interrupted")
   })
 })

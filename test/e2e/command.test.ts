@@ -286,4 +286,28 @@ describe("the command", () => {
       expect(yield* Effect.timeout(Effect.flatten(worker.ended), "9 seconds")).toMatchObject({ code: 0, stderr: "" })
     })
   )
+
+  it.scopedLive("on SIGTERM settles a mail whose reply comes when the grace time is over", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const slow = yield* SmtpServer.make({ subjects: { "Your code": "Hang" } })
+      const cwd = yield* Command.directory({
+        "edumfa.cfg": `${queueCfg(redis.port)}EDUMFA_QUEUE_WORKER_GRACE = 0\n`.replace(
+          "EDUMFA_QUEUE_WORKER_GRACE = 1\n",
+          ""
+        )
+      })
+      const worker = yield* Command.command(["--config", "edumfa.cfg"], { cwd })
+      yield* enqueue(redis.port, slow, mail)
+      const afterDot = yield* slow.held
+      yield* worker.kill("SIGTERM")
+      const log = join(cwd, "edumfa-queue.log")
+      yield* Command.logged(log, /stopping, 1 in hand/)
+      yield* afterDot.release
+      expect(yield* Effect.flatten(worker.ended)).toMatchObject({ code: 0, stderr: "" })
+      expect(yield* Command.logged(log, / done /)).toHaveLength(1)
+      const { use } = redis.connection
+      expect(yield* use((client) => client.keys("*"))).toEqual(["{huey.redis.huey}:q:counters"])
+    })
+  )
 })

@@ -1,0 +1,30 @@
+import { describe, expect, it } from "@effect/vitest"
+import { fromCause, unwrap } from "../../src/Redis/RedisError.ts"
+
+const reply = (message: string) => Object.assign(new Error(message), { name: "ReplyError" })
+
+describe("RedisError", () => {
+  it.each([
+    ["READONLY You can't write against a read only replica.", "ReadOnly"],
+    ["READONLY You can't write against a read only replica. script: 3f, on @user_script:9.", "ReadOnly"],
+    // Redis 6 puts its own words in front of what happens inside a script.
+    ["ERR Error running script (call to f_3f): @user_script:93: @user_script: 93: -READONLY You can't", "ReadOnly"],
+    ["ERR Error running script (call to f_3f): @user_script:93: -MISCONF Redis is configured to save", "Persistence"],
+    ["ERR Error running script (call to f_3f): @user_script: 9: WRONGTYPE Operation against", "WrongType"],
+    ["WRONGPASS invalid username-password pair or user is disabled.", "Auth"],
+    ["NOPERM this user has no permissions to run the 'hset' command", "Denied"],
+    ["LOADING Redis is loading the dataset in memory", "Loading"],
+    ["OOM command not allowed when used memory > 'maxmemory'.", "OutOfMemory"],
+    ["ERR unknown command", "Reply"]
+  ])("sorts %j", (message, reason) => {
+    expect(fromCause(reply(message), undefined).reason).toBe(reason)
+  })
+
+  it("tells what Redis said, without what is put in front of it", () => {
+    expect(unwrap("ERR Error running script (call to f_3f): @user_script:93: @user_script: 93: -READONLY x")).toBe(
+      "READONLY x"
+    )
+    expect(unwrap("Ready check failed: NOAUTH Authentication required.")).toBe("NOAUTH Authentication required.")
+    expect(unwrap("ERR syntax error")).toBe("ERR syntax error")
+  })
+})
