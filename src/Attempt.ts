@@ -31,7 +31,11 @@ export type Outcome =
       /** What was not done of a job that was partly done. */
       readonly remaining: Call | undefined
     }
-  | { readonly _tag: "Expired" }
+  | {
+      readonly _tag: "Expired"
+      /** What its last attempt failed with, where there was one. */
+      readonly detail: string
+    }
   | { readonly _tag: "Released" }
   | { readonly _tag: "LostLease" }
 
@@ -71,7 +75,9 @@ const afterFailure = Effect.fnUntraced(function* <R>(
   const wanted = counted ? RetryPolicy.delay(policy, number) : configurationDelay
   const delay = yield* RetryPolicy.next(policy, { wanted, now, firstTakenAt, expiresAt })
   if (Option.isSome(delay)) return { _tag: "Retry", delay: delay.value, counted, detail, remaining }
-  return expiresAt === undefined ? dead(`given up: ${detail}`) : { _tag: "Expired" }
+  return expiresAt === undefined
+    ? dead(`given up: ${detail}`)
+    : { _tag: "Expired", detail: `its time was over after: ${detail}` }
 })
 
 const toOutcome = Effect.fnUntraced(function* <R>(
@@ -108,7 +114,7 @@ const log = <R>(input: Input<R>, outcome: Outcome, millis: number): Effect.Effec
     case "Dead":
       return annotated(Effect.logError(`dead: ${outcome.detail}`))
     case "Expired":
-      return annotated(Effect.logError("expired"))
+      return annotated(Effect.logError(`expired: ${outcome.detail}`))
     case "Released":
       return annotated(Effect.logInfo("released, the worker stops"))
     case "LostLease":
@@ -124,7 +130,7 @@ export const perform = <R>(input: Input<R>): Effect.Effect<Outcome, never, R> =>
       const { expiresAt } = input.attempt
       const outcome: Outcome =
         expiresAt !== undefined && expiresAt <= startedAt
-          ? { _tag: "Expired" }
+          ? { _tag: "Expired", detail: "its time was over before it was begun" }
           : yield* Effect.flatMap(Effect.exit(restore(input.prepared.perform(input.attempt))), (exit) =>
               toOutcome(input, exit)
             )

@@ -58,7 +58,7 @@ const settle = (
     case "Dead":
       return Option.some(bury(grant, known, "Failed", outcome.detail))
     case "Expired":
-      return Option.some(bury(grant, known, "Expired", "its time was over"))
+      return Option.some(bury(grant, known, "Expired", outcome.detail))
     case "LostLease":
       return Option.none()
   }
