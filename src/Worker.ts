@@ -23,6 +23,7 @@ import * as Metrics from "./Metrics.ts"
 import { thrown } from "./QueueLogger/redact.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 import type { StopSignal } from "./StopSignal.ts"
+import * as Drain from "./Worker/Drain.ts"
 import { InHand } from "./Worker/InHand.ts"
 import * as Outage from "./Worker/Outage.ts"
 import * as Performer from "./Worker/Performer.ts"
@@ -63,9 +64,6 @@ export const config: Config.Config<Pick<Options, "timeout" | "grace" | "codec">>
   codec: Config.map(Huey.config, Huey.make)
 })
 
-/** Between two tries while the store does not answer: soon back, and far from spinning. */
-const storePause = Duration.millis(500)
-
 /** An exchange comes round at least so often, whatever the wake-up does. Milliseconds. */
 const longestWait = 10_000
 
@@ -74,12 +72,6 @@ const shortestWait = 20
 
 /** A job that the worker itself failed at waits so long, milliseconds: nobody mends a program within seconds. */
 const mistakeDelay = 60_000
-
-/** What a handler that was told to stop at the end of the grace time gets before it is interrupted. */
-const timeToHeed = Duration.millis(250)
-
-/** What settling may take after the grace time. */
-const lastSettling = Duration.seconds(1)
 
 /** Runs until it is interrupted, and then stops gracefully; fails only when `storeWait` is over. */
 export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<never, JobStoreError, R | JobStore> =>
@@ -169,7 +161,7 @@ export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<neve
           if (!answered && options.storeWait !== undefined && waited >= Duration.toMillis(options.storeWait)) {
             return yield* due.left
           }
-          yield* Effect.sleep(storePause)
+          yield* Effect.sleep(Drain.storePause)
           // Before the next exchange reclaims leases that ended meanwhile, and grants us our own jobs a second time.
           if (inHand.size > 0) yield* beatOnce
         } else {
@@ -215,49 +207,10 @@ export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<neve
       Effect.schedule(Schedule.spaced("1 minute"))
     )
 
-    /** Settles until nothing is in hand. */
-    const settleAll = Effect.gen(function* () {
-      while (!inHand.isIdle) {
-        const told = yield* Effect.either(turn)
-        if (told._tag === "Left") yield* Effect.sleep(storePause)
-        else if (!inHand.isIdle) yield* Queue.take(inHand.changed)
-      }
+    const stopTaking = Effect.sync(() => {
+      taking = false
     })
-
-    /** Goes on in the background where it takes longer: a store that hangs must not hold up the stop. */
-    const atMost = <A, R2>(effect: Effect.Effect<A, never, R2>, limit: Duration.Duration) =>
-      Effect.flatMap(Effect.forkDaemon(Effect.interruptible(effect)), (fiber) =>
-        Fiber.await(fiber).pipe(
-          Effect.interruptible,
-          Effect.timeoutOption(limit),
-          Effect.zipRight(Fiber.interruptFork(fiber))
-        )
-      )
-
-    const drain = (loop: Fiber.RuntimeFiber<never, JobStoreError>) =>
-      Effect.gen(function* () {
-        taking = false
-        yield* Fiber.interruptFork(loop)
-        if (inHand.size > 0) {
-          yield* Effect.logInfo(`stopping, ${inHand.size} in hand get up to ${Duration.format(grace)}`)
-        }
-        // The loop may be in the middle of an exchange, whose grants are then in hand.
-        const begun = yield* Clock.currentTimeMillis
-        yield* atMost(Fiber.await(loop), Duration.min(lastSettling, grace))
-        const left = Duration.toMillis(grace) - ((yield* Clock.currentTimeMillis) - begun)
-        yield* atMost(settleAll, Duration.millis(left))
-        yield* inHand.stopAll("Drain")
-        yield* atMost(settleAll, timeToHeed)
-        yield* inHand.interruptAll()
-        yield* atMost(settleAll, lastSettling)
-        if (inHand.size > 0) {
-          yield* Effect.logWarning(`${inHand.size} in hand did not end; they come back when their leases end`)
-        }
-        if (inHand.untold > 0) {
-          yield* Effect.logWarning(`${inHand.untold} that ended could not be settled; they may be done twice`)
-        }
-        yield* Effect.logInfo("stopped")
-      })
+    const drain = Drain.make({ inHand, turn, grace, stopTaking })
 
     yield* Effect.logInfo(`started, ${slots} slots, ${store.name}, lease ${Duration.format(store.lease)}`)
     yield* Effect.forkScoped(beat)

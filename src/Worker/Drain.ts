@@ -1,0 +1,76 @@
+/**
+ * The end of a worker: what is in hand gets its grace time, what ended is settled, the rest is released.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
+import type { JobStoreError } from "../JobStore.ts"
+import type { InHand } from "./InHand.ts"
+
+/** Between two tries while the store does not answer: soon back, and far from spinning. */
+export const storePause = Duration.millis(500)
+
+/** What a handler that was told to stop at the end of the grace time gets before it is interrupted. */
+const timeToHeed = Duration.millis(250)
+
+/** What settling may take after the grace time. */
+const lastSettling = Duration.seconds(1)
+
+/** Goes on in the background where it takes longer: a store that hangs must not hold up the stop. */
+const atMost = <A, R>(effect: Effect.Effect<A, never, R>, limit: Duration.Duration) =>
+  Effect.flatMap(Effect.forkDaemon(Effect.interruptible(effect)), (fiber) =>
+    Fiber.await(fiber).pipe(
+      Effect.interruptible,
+      Effect.timeoutOption(limit),
+      Effect.zipRight(Fiber.interruptFork(fiber))
+    )
+  )
+
+export interface Options<out R> {
+  readonly inHand: InHand
+  /** One exchange with the store. */
+  readonly turn: Effect.Effect<unknown, JobStoreError, R>
+  readonly grace: Duration.Duration
+  /** From then on an exchange takes nothing. */
+  readonly stopTaking: Effect.Effect<void>
+}
+
+/** Ends the take loop and what it has taken; takes little longer than the grace time, whatever the store does. */
+export const make = <R>({ inHand, turn, grace, stopTaking }: Options<R>) => {
+  /** Settles until nothing is in hand. */
+  const settleAll = Effect.gen(function* () {
+    while (!inHand.isIdle) {
+      const told = yield* Effect.either(turn)
+      if (told._tag === "Left") yield* Effect.sleep(storePause)
+      else if (!inHand.isIdle) yield* Queue.take(inHand.changed)
+    }
+  })
+
+  return Effect.fnUntraced(function* (
+    loop: Fiber.RuntimeFiber<never, JobStoreError>
+  ): Effect.fn.Return<void, never, R> {
+    yield* stopTaking
+    yield* Fiber.interruptFork(loop)
+    if (inHand.size > 0) {
+      yield* Effect.logInfo(`stopping, ${inHand.size} in hand get up to ${Duration.format(grace)}`)
+    }
+    // The loop may be in the middle of an exchange, whose grants are then released.
+    const begun = yield* Clock.currentTimeMillis
+    yield* atMost(Fiber.await(loop), Duration.min(lastSettling, grace))
+    const left = Duration.toMillis(grace) - ((yield* Clock.currentTimeMillis) - begun)
+    yield* atMost(settleAll, Duration.millis(left))
+    yield* inHand.stopAll("Drain")
+    yield* atMost(settleAll, timeToHeed)
+    yield* inHand.interruptAll()
+    yield* atMost(settleAll, lastSettling)
+    if (inHand.size > 0) {
+      yield* Effect.logWarning(`${inHand.size} in hand did not end; they come back when their leases end`)
+    }
+    if (inHand.untold > 0) {
+      yield* Effect.logWarning(`${inHand.untold} that ended could not be settled; they may be done twice`)
+    }
+    yield* Effect.logInfo("stopped")
+  })
+}
