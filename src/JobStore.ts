@@ -40,6 +40,27 @@ export interface DeadLetter {
   readonly firstTakenAt: number
 }
 
+/** A message granted so often in a row without an end kills its worker: it becomes a dead letter. */
+export const maxDeliveries = 5
+
+/** What a poison message says of itself, in every store. */
+export const poisonDetail = "granted too often without an end"
+
+/** The letter of a message that a store gives up: it knows neither job nor id, for it reads no message. */
+export const poison = ({
+  attempts,
+  deliveries,
+  firstTakenAt
+}: Pick<DeadLetter, "attempts" | "deliveries" | "firstTakenAt">): DeadLetter => ({
+  jobId: undefined,
+  job: undefined,
+  reason: "Poison",
+  detail: poisonDetail,
+  attempts,
+  deliveries,
+  firstTakenAt
+})
+
 /** How an attempt ended, told to the store. */
 export type Settlement =
   | { readonly _tag: "Done"; readonly lease: Lease }

@@ -12,15 +12,21 @@ import * as Queue from "effect/Queue"
 import * as Huey from "./Huey.ts"
 import * as Producer from "./JobQueue/Producer.ts"
 import { JobQueue } from "./JobQueue.ts"
-import { type Buried, type DeadLetter, type Grant, JobStore, type Lease, type Settlement } from "./JobStore.ts"
+import {
+  type Buried,
+  type DeadLetter,
+  type Grant,
+  JobStore,
+  type Lease,
+  maxDeliveries,
+  poison,
+  type Settlement
+} from "./JobStore.ts"
 
 export interface Options {
   /** Default 30 seconds. */
   readonly lease?: Duration.DurationInput
 }
-
-/** As in the store on Redis. */
-const maxDeliveries = 5
 
 interface Entry {
   bytes: Uint8Array
@@ -73,10 +79,8 @@ class State {
       entry.token = undefined
       if (entry.deliveries < maxDeliveries) continue
       this.entries.delete(id)
-      const { attempts, bytes, deliveries, firstTakenAt } = entry
-      const detail = "granted too often without an end"
-      const letter = { jobId: undefined, job: undefined, reason: "Poison", detail, attempts, deliveries, firstTakenAt }
-      buried.push({ bytes, letter })
+      const letter = poison(entry)
+      buried.push({ bytes: entry.bytes, letter })
       this.dead.push(letter)
     }
     return buried

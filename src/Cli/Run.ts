@@ -94,6 +94,7 @@ const readSettings = Effect.fnUntraced(function* (
   const { level, logConfig } = yield* get(QueueLogger.config)
   const { target, reason } = yield* logTarget(given, logConfig)
   const wait = value(given, "redis-wait")
+  const workers = value(given, "workers")
   return {
     source,
     store,
@@ -103,7 +104,7 @@ const readSettings = Effect.fnUntraced(function* (
     keyFile: yield* Effect.either(EncKey.check),
     worker: {
       ...(yield* get(Worker.config)),
-      slots: Option.match(value(given, "workers"), { onNone: () => 8, onSome: Number }),
+      ...(Option.isSome(workers) ? { slots: Number(workers.value) } : {}),
       ...(Option.isSome(wait) ? { storeWait: Duration.seconds(Number(wait.value)) } : {})
     }
   }

@@ -21,7 +21,7 @@ export interface Options {
 
 /** EDUMFA_JOB_QUEUE_NAME and the keys of the message codec. */
 export const config: Config.Config<Options> = Config.all({
-  queueName: Config.withDefault(Config.string("EDUMFA_JOB_QUEUE_NAME"), "huey"),
+  queueName: Keys.nameConfig,
   codec: Config.map(Huey.config, Huey.make)
 })
 

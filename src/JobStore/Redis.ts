@@ -10,12 +10,21 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import { type Buried, type Counts, type Exchange, JobStore, JobStoreError, type Settlement } from "../JobStore.ts"
+import {
+  type Counts,
+  type Exchange,
+  JobStore,
+  JobStoreError,
+  maxDeliveries,
+  poison,
+  poisonDetail,
+  type Settlement
+} from "../JobStore.ts"
 import * as Keys from "../Redis/keys.ts"
 import type { RedisError } from "../Redis/RedisError.ts"
 import type { Argument } from "../Redis/Script.ts"
 import { Redis } from "../Redis.ts"
-import { exchange as exchangeScript, type Held } from "./exchange.ts"
+import { exchange as exchangeScript } from "./exchange.ts"
 import * as scripts from "./scripts.ts"
 
 export interface Options {
@@ -28,9 +37,6 @@ export interface Options {
   /** Seconds that the wake-up call blocks; absent: the worker polls. */
   readonly block: Option.Option<number>
 }
-
-/** A message granted so often without an end kills its worker: it becomes a dead letter. */
-const maxDeliveries = 5
 
 /** So many dead letters are kept, as Sidekiq and Asynq do; Redis may keep a few more. */
 const deadCap = 10_000
@@ -64,7 +70,7 @@ const shift = (utc: boolean) => (now: number) => (utc ? new Date(now).getTimezon
  * EDUMFA_QUEUE_WORKER_LEASE (seconds, 1 to 3600, default 30).
  */
 export const config: Config.Config<Options> = Config.all({
-  queueName: Config.withDefault(Config.string("EDUMFA_JOB_QUEUE_NAME"), "huey"),
+  queueName: Keys.nameConfig,
   lease: Config.number("EDUMFA_QUEUE_WORKER_LEASE").pipe(
     Config.validate({ message: "expected seconds from 1 to 3600", validation: (n) => n >= 1 && n <= 3600 }),
     Config.map(Duration.seconds),
@@ -104,14 +110,6 @@ const onWire = (settlement: Settlement): ReadonlyArray<Argument> => {
   }
 }
 
-const poison = ({ attempts, bytes, deliveries, firstTakenAt }: Held): Buried => {
-  const detail = "granted too often without an end"
-  return {
-    bytes,
-    letter: { jobId: undefined, job: undefined, reason: "Poison", detail, attempts, deliveries, firstTakenAt }
-  }
-}
-
 export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobStore>, never, Redis | Scope.Scope> =>
   Effect.gen(function* () {
     const redis = yield* Redis
@@ -141,6 +139,7 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
               lease,
               nonce: random.toString(36),
               max_deliveries: maxDeliveries,
+              poison_detail: poisonDetail,
               dead_cap: deadCap,
               schedule_offset: options.scheduleOffset(now)
             },
@@ -152,7 +151,7 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
           onSuccess: (reply) => ({
             settled: reply.settled,
             grants: reply.grants.map(({ id, token, ...rest }) => ({ lease: { id, token }, ...rest })),
-            buried: reply.buried.map(poison),
+            buried: reply.buried.map((held) => ({ letter: poison(held), bytes: held.bytes })),
             nextDueIn: reply.nextDueIn
           })
         })

@@ -14,7 +14,7 @@ const rows = (value: unknown): ReadonlyArray<Row> | undefined =>
 const text = (value: unknown): string => (value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : "")
 
 /** A grant or a burial as the script answers it. */
-export interface Held {
+interface Held {
   readonly id: string
   readonly token: string
   readonly deliveries: number
@@ -51,7 +51,7 @@ const settlementWidth = 6
 export const exchange = Script.make({
   name: "exchange",
   keys: keyNames,
-  args: ["free", "lease", "nonce", "max_deliveries", "dead_cap", "schedule_offset"],
+  args: ["free", "lease", "nonce", "max_deliveries", "poison_detail", "dead_cap", "schedule_offset"],
   body: `
 for key, kind in pairs({
   [key_queue] = 'list', [key_arrived] = 'list', [key_job] = 'hash', [key_meta] = 'hash', [key_counters] = 'hash',
@@ -130,7 +130,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key_inflight, '-inf', now, 'LIMI
   elseif meta.deliveries >= tonumber(arg_max_deliveries) then
     buried[#buried + 1] = { id, '', meta.deliveries, meta.attempts, meta.first, redis.call('HGET', key_job, id) }
     bury(cjson.encode({
-      reason = 'Poison', detail = 'granted too often without an end', attempts = meta.attempts,
+      reason = 'Poison', detail = arg_poison_detail, attempts = meta.attempts,
       deliveries = meta.deliveries, firstTakenAt = meta.first }))
     forget(id)
   else

@@ -3,6 +3,11 @@
  * slot as huey's list, whose name has no braces.
  */
 
+import * as Config from "effect/Config"
+
+/** EDUMFA_JOB_QUEUE_NAME, by default huey's. */
+export const nameConfig: Config.Config<string> = Config.withDefault(Config.string("EDUMFA_JOB_QUEUE_NAME"), "huey")
+
 /** Built once per queue; no other place makes up a key. */
 export interface Keys {
   /** List: producers LPUSH, the oldest message is at the right. */
