@@ -21,7 +21,22 @@ const hangUp = Effect.async<void>((resume) => {
   })
 })
 
-Cli.run(process.argv.slice(2), { version: manifest.version, pid: process.pid, hangUp }).pipe(
+/** The first SIGTERM or SIGINT interrupts the program, by the runtime; this listener keeps the next ones from killing it. */
+let signals = 0
+let onHurry = () => {}
+const onStop = () => {
+  signals += 1
+  if (signals > 1) onHurry()
+}
+process.on("SIGTERM", onStop)
+process.on("SIGINT", onStop)
+
+const hurry = Effect.async<void>((resume) => {
+  if (signals > 1) resume(Effect.void)
+  onHurry = () => resume(Effect.void)
+})
+
+Cli.run(process.argv.slice(2), { version: manifest.version, pid: process.pid, hangUp, hurry }).pipe(
   Effect.tap((code) =>
     Effect.sync(() => {
       process.exitCode = code

@@ -21,6 +21,8 @@ export type Outcome =
       /** Milliseconds. */
       readonly delay: number
       readonly counted: boolean
+      /** It was not begun. */
+      readonly postponed: boolean
       readonly detail: string
       readonly remaining: Call | undefined
     }
@@ -47,6 +49,10 @@ export interface Input<out R> {
   readonly attempt: JobAttempt
   /** Absent: one attempt and no more. */
   readonly policy: RetryPolicy.RetryPolicy | undefined
+  /** When the job is worthless or given up, milliseconds since the epoch; with an expiry of its own, that. */
+  readonly endsAt: number
+  /** The time by which a job expires: a store's, where there is one. */
+  readonly now: Effect.Effect<number>
 }
 
 /** A configuration fault costs no attempt, and nobody mends one within seconds. Milliseconds. */
@@ -59,7 +65,7 @@ const stopReason = (signal: StopSignal): Effect.Effect<StopReason | undefined> =
   )
 
 const afterFailure = Effect.fnUntraced(function* <R>(
-  { attempt, policy }: Input<R>,
+  { attempt, endsAt, now, policy }: Input<R>,
   failure: JobFailure<Call>,
   stopped: StopReason | undefined
 ): Effect.fn.Return<Outcome> {
@@ -69,13 +75,12 @@ const afterFailure = Effect.fnUntraced(function* <R>(
   if (stopped === "Drain" && verdict === "Transient" && remaining === undefined) return { _tag: "Released" }
   const dead = (detail: string): Outcome => ({ _tag: "Dead", detail, cause: failure, remaining })
   if (verdict === "Permanent" || policy === undefined) return dead(detail)
-  const counted = verdict !== "Configuration"
-  const now = yield* Clock.currentTimeMillis
-  const { firstTakenAt, expiresAt, number } = attempt
-  const wanted = counted ? RetryPolicy.delay(policy, number) : configurationDelay
-  const delay = yield* RetryPolicy.next(policy, { wanted, now, firstTakenAt, expiresAt })
-  if (Option.isSome(delay)) return { _tag: "Retry", delay: delay.value, counted, detail, remaining }
-  return expiresAt === undefined
+  const postponed = verdict === "Postponed"
+  const counted = !postponed && verdict !== "Configuration"
+  const wanted = failure.delay ?? (counted ? RetryPolicy.delay(policy, attempt.number) : configurationDelay)
+  const delay = yield* RetryPolicy.next(policy, { wanted, now: yield* now, endsAt })
+  if (Option.isSome(delay)) return { _tag: "Retry", delay: delay.value, counted, postponed, detail, remaining }
+  return attempt.expiresAt === undefined
     ? dead(`given up: ${detail}`)
     : { _tag: "Expired", detail: `its time was over after: ${detail}` }
 })
@@ -108,6 +113,9 @@ const log = <R>(input: Input<R>, outcome: Outcome, millis: number): Effect.Effec
     case "Done":
       return annotated(Effect.logInfo("done"))
     case "Retry": {
+      if (outcome.postponed) {
+        return annotated(Effect.logInfo(`waits ${(outcome.delay / 1_000).toFixed(1)} s: ${outcome.detail}`))
+      }
       const cost = outcome.counted ? "" : ", at no cost of an attempt"
       return annotated(Effect.logWarning(`retry in ${(outcome.delay / 1_000).toFixed(1)} s${cost}: ${outcome.detail}`))
     }
@@ -122,21 +130,30 @@ const log = <R>(input: Input<R>, outcome: Outcome, millis: number): Effect.Effec
   }
 }
 
+const tooLate = <R>({ attempt }: Input<R>) =>
+  attempt.expiresAt === undefined
+    ? "older than such a job may become before it is begun"
+    : "its time was over before it was begun"
+
 /** Performs the job; never fails, and is done only when it knows the outcome, even where the fiber is interrupted. */
 export const perform = <R>(input: Input<R>): Effect.Effect<Outcome, never, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      const startedAt = yield* Clock.currentTimeMillis
-      const { expiresAt } = input.attempt
+      const startedAt = yield* Clock.currentTimeNanos
       const outcome: Outcome =
-        expiresAt !== undefined && expiresAt <= startedAt
-          ? { _tag: "Expired", detail: "its time was over before it was begun" }
+        input.endsAt <= (yield* input.now)
+          ? { _tag: "Expired", detail: tooLate(input) }
           : yield* Effect.flatMap(Effect.exit(restore(input.prepared.perform(input.attempt))), (exit) =>
               toOutcome(input, exit)
             )
-      const millis = (yield* Clock.currentTimeMillis) - startedAt
+      const millis = Number(((yield* Clock.currentTimeNanos) - startedAt) / 1_000_000n)
       yield* Metrics.attempt(outcome._tag, millis)
       yield* log(input, outcome, millis)
+      if (outcome._tag === "Dead" || outcome._tag === "Expired") {
+        yield* Effect.catchAllCause(input.prepared.ended(outcome), (cause) =>
+          Effect.logError(`what the job does at its end failed: ${thrown(cause)}`)
+        )
+      }
       return outcome
     }).pipe(Effect.annotateLogs("id", input.attempt.jobId))
   )

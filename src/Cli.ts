@@ -61,6 +61,7 @@ export const run = (
       EdumfaConfigError: (error) => say(error.message, 2),
       NoQueue: (error) => say(error.message, 2),
       LogFileError: (error) => say(error.message, 2),
+      OldBacklog: (error) => say(error.message, 2),
       JobStoreError: (error) => say(error.message, 1)
     }),
     Effect.catchAll((error) => say(`${firstLine(error.error)}, see --help`, 2)),

@@ -1,6 +1,7 @@
 /**
  * A job: its names on the wire, the schema of its arguments, its handler; and the set of jobs that a worker knows.
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
@@ -28,9 +29,10 @@ export interface Attempt {
 
 /**
  * What a failure means for the job: try again, never again, wait until somebody mends a configuration (costs no
- * attempt), or nobody knows whether it was done (done again).
+ * attempt), nobody knows whether it was done (done again), or it was not begun, for what it needs is not to be had now
+ * (costs no attempt either).
  */
-export type Verdict = "Transient" | "Permanent" | "Configuration" | "Unknown"
+export type Verdict = "Transient" | "Permanent" | "Configuration" | "Unknown" | "Postponed"
 
 /** A job that was not done, or not wholly. */
 export class JobFailure<out A = never> extends Error {
@@ -40,24 +42,39 @@ export class JobFailure<out A = never> extends Error {
   readonly reason: string
   /** What is left of a job that was partly done. */
   readonly remaining: A | undefined
+  /** Milliseconds that the job itself asks to wait; absent: as its policy says. */
+  readonly delay: number | undefined
 
   constructor(options: {
     readonly verdict: Verdict
     readonly reason: string
     readonly cause?: unknown
     readonly remaining?: A | undefined
+    readonly delay?: number | undefined
   }) {
     super(options.reason, { cause: options.cause })
     this.name = "JobFailure"
     this.verdict = options.verdict
     this.reason = options.reason
     this.remaining = options.remaining
+    this.delay = options.delay
   }
+}
+
+/** How a job ended that was not done. */
+export interface End {
+  readonly _tag: "Dead" | "Expired"
+  /** One line: no argument of the job. */
+  readonly detail: string
 }
 
 /** A job whose arguments were accepted. */
 export interface Prepared<out R> {
   readonly perform: (attempt: Attempt) => Effect.Effect<void, JobFailure<Call>, R>
+  /** Runs once the job is known to be never done. */
+  readonly ended: (end: End) => Effect.Effect<void, never, R>
+  /** How old a job without an expiry may become; absent: as its policy says. */
+  readonly maxAge: Duration.Duration | undefined
 }
 
 /** A job with arguments `A` whose handler needs `R`. The schema is hidden in two functions: sets need no `any`. */
@@ -67,6 +84,8 @@ export interface Job<in A, out R> {
   readonly prepare: (call: Call) => Effect.Effect<Prepared<R>, ParseResult.ParseError>
   /** Absent: the worker's. */
   readonly policy: RetryPolicy | undefined
+  /** What an attempt may take before it is told to stop; absent: the worker's. */
+  readonly timeout: Duration.Duration | undefined
 }
 
 /** The jobs that a worker or the queue `None` can perform, by every name they have on the wire. */
@@ -122,6 +141,12 @@ export const make = <A, I extends { readonly [K in keyof I]: unknown }, R>(optio
   readonly args: Schema.Schema<A, I>
   readonly run: (args: A, attempt: Attempt) => Effect.Effect<void, JobFailure<A>, R>
   readonly policy?: RetryPolicy
+  /** What an attempt may take before it is told to stop. Default: the worker's. */
+  readonly timeout?: Duration.DurationInput
+  /** How old a job with these arguments may become that has no expiry. Default: the policy's. */
+  readonly maxAge?: (args: A) => Duration.Duration | undefined
+  /** Runs when a job is dead or expired, once; what it throws is logged and changes nothing. Default: nothing. */
+  readonly ended?: (args: A, end: End) => Effect.Effect<void, never, R>
   /** The handler ends by itself when it is told to stop, so that it is never interrupted and its answer never lost. */
   readonly heedsStop?: boolean
 }): Job<A, R> => {
@@ -132,21 +157,26 @@ export const make = <A, I extends { readonly [K in keyof I]: unknown }, R>(optio
   const decodeArgs = Schema.decodeUnknown(schema)
   const encode = (args: A) => Effect.map(encodeArgs(args), (named) => unbind(params, { ...named }))
   const remainingCall = (failure: JobFailure<A>): Effect.Effect<never, JobFailure<Call>> => {
-    const { verdict, reason, cause, remaining } = failure
+    const { verdict, reason, cause, remaining, delay } = failure
     return remaining === undefined
-      ? Effect.fail(new JobFailure({ verdict, reason, cause }))
+      ? Effect.fail(new JobFailure({ verdict, reason, cause, delay }))
       : Effect.flatMap(Effect.orDie(encode(remaining)), (call) =>
-          Effect.fail(new JobFailure({ verdict, reason, cause, remaining: call }))
+          Effect.fail(new JobFailure({ verdict, reason, cause, delay, remaining: call }))
         )
   }
   return {
     names: [options.name, ...(options.aliases ?? [])],
     policy: options.policy,
+    timeout: options.timeout === undefined ? undefined : Duration.decode(options.timeout),
     encode,
     prepare: (call) =>
       bind(schema.ast, params, call).pipe(
         Effect.flatMap((named) => decodeArgs(named)),
-        Effect.map((args) => ({ perform: (attempt) => Effect.catchAll(run(args, attempt), remainingCall) }))
+        Effect.map((args) => ({
+          perform: (attempt) => Effect.catchAll(run(args, attempt), remainingCall),
+          ended: (end) => options.ended?.(args, end) ?? Effect.void,
+          maxAge: options.maxAge?.(args)
+        }))
       )
   }
 }

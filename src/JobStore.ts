@@ -4,7 +4,7 @@
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 
 /** Names one grant of one job. The token changes with every grant, so that a former holder can settle nothing. */
@@ -40,7 +40,13 @@ export interface DeadLetter {
   readonly firstTakenAt: number
 }
 
-/** A message granted so often in a row without an end kills its worker: it becomes a dead letter. */
+/** A job must outlive a stop of its worker's event loop and must come back while a one-time code lives. */
+export const defaultLease = Duration.seconds(30)
+
+/**
+ * A message granted so often in a row without an end kills its worker: at its next grant it is buried, not performed.
+ * Where even that kills the worker, the store gives it up itself.
+ */
 export const maxDeliveries = 5
 
 /** What a poison message says of itself, in every store. */
@@ -73,6 +79,8 @@ export type Settlement =
       readonly counted: boolean
       /** The message with what remains of it; absent: unchanged. */
       readonly bytes?: Uint8Array
+      /** One line for the history of the job; absent: nothing happened to it. */
+      readonly detail?: string
     }
   | { readonly _tag: "Dead"; readonly lease: Lease; readonly letter: DeadLetter }
   | { readonly _tag: "Released"; readonly lease: Lease }
@@ -88,11 +96,29 @@ export interface Exchange {
   /** For each settlement, in order: whether its lease was still held. */
   readonly settled: ReadonlyArray<boolean>
   readonly grants: ReadonlyArray<Grant>
-  /** Messages that were granted too often without an end, and are dead letters now. */
+  /** Messages that the store gave up, and that are dead letters now. */
   readonly buried: ReadonlyArray<Buried>
+  /** How many messages were left out because they had been taken before: a producer pushed them twice. */
+  readonly duplicates: number
   /** Milliseconds until a delayed job is due or a lease ends; absent: there is none. */
   readonly nextDueIn: number | undefined
+  /** The store's time, milliseconds since the epoch: a worker's own clock may be wrong. */
+  readonly now: number
 }
+
+/** What to do with messages that nobody took for long: mail them late, or make dead letters of them. */
+export const backlogDecisions = ["send", "bury"] as const
+
+export type BacklogDecision = (typeof backlogDecisions)[number]
+
+/**
+ * Whether a worker may take. `Undecided`: no worker ever served this queue and more messages wait than are taken unasked;
+ * `Burying`: so many of them are to be buried first.
+ */
+export type Admission =
+  | { readonly _tag: "Admitted" }
+  | { readonly _tag: "Undecided"; readonly waiting: number }
+  | { readonly _tag: "Burying"; readonly left: number }
 
 /** How much there is of what. */
 export interface Counts {
@@ -121,6 +147,16 @@ export class NoQueue extends Data.TaggedError("NoQueue")<{ readonly source: stri
   }
 }
 
+/** More messages wait than a first worker takes unasked: they may be months old, and their codes dead. */
+export class OldBacklog extends Data.TaggedError("OldBacklog")<{ readonly waiting: number }> {
+  override get message() {
+    return (
+      `${this.waiting} messages wait that no worker of this kind has ever taken from; ` +
+      "--backlog bury makes dead letters of them, --backlog send mails them however old they are"
+    )
+  }
+}
+
 /** Grants, settles and extends leases; at least once, fenced. */
 export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
   JobStore,
@@ -136,5 +172,15 @@ export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
     readonly counts: Effect.Effect<Counts, JobStoreError>
     /** Returns when something may have arrived, or after a while: a hint to exchange, never a promise. */
     readonly arrival: Effect.Effect<void, JobStoreError>
+    /** Throws away what leads to the store and makes it anew; what is under way fails. For a link that is stuck. */
+    readonly reconnect: Effect.Effect<void>
+    /** What an operator should mend about the store, one line each. */
+    readonly advice: Effect.Effect<ReadonlyArray<string>, JobStoreError>
+    /** Asks to take from the queue; `limit` messages of an old backlog are taken unasked, 0: any number. */
+    readonly admit: (limit: number, decision: BacklogDecision | undefined) => Effect.Effect<Admission, JobStoreError>
+    /** Buries some of the messages that a decision was about; answers with how many are left. */
+    readonly buryBacklog: (letter: (bytes: Uint8Array) => DeadLetter) => Effect.Effect<number, JobStoreError>
+    /** Puts all that is in custody back where other kinds of workers find it, the oldest to be taken first; how many. */
+    readonly drain: Effect.Effect<number, JobStoreError>
   }
 >() {}

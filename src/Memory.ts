@@ -15,6 +15,7 @@ import { JobQueue } from "./JobQueue.ts"
 import {
   type Buried,
   type DeadLetter,
+  defaultLease,
   type Grant,
   JobStore,
   type Lease,
@@ -66,7 +67,8 @@ class State {
         break
       case "Released":
         entry.deliveries -= 1
-        entry.until = now
+        // In front of what waits for its turn since later.
+        entry.until = entry.firstTakenAt
         break
     }
     return true
@@ -77,7 +79,8 @@ class State {
     for (const [id, entry] of this.entries) {
       if (entry.token === undefined || entry.until > now) continue
       entry.token = undefined
-      if (entry.deliveries < maxDeliveries) continue
+      entry.until = entry.firstTakenAt
+      if (entry.deliveries <= maxDeliveries) continue
       this.entries.delete(id)
       const letter = poison(entry)
       buried.push({ bytes: entry.bytes, letter })
@@ -113,6 +116,14 @@ class State {
     return grants
   }
 
+  /** Puts everything back in front of what waits, the oldest first. */
+  drain(): number {
+    const oldest = [...this.entries.values()].sort((a, b) => a.firstTakenAt - b.firstTakenAt)
+    this.waiting.unshift(...oldest.map((entry) => entry.bytes))
+    this.entries.clear()
+    return oldest.length
+  }
+
   holds(lease: Lease): Entry | undefined {
     const entry = this.entries.get(lease.id)
     return entry?.token === lease.token ? entry : undefined
@@ -127,7 +138,7 @@ class State {
 
 /** Both sides of one queue. */
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
-  const lease = Duration.decode(options.lease ?? "30 seconds")
+  const lease = Duration.decode(options.lease ?? defaultLease)
   const codec = Huey.make()
   const state = new State()
   const arrivals = yield* Queue.sliding<void>(1)
@@ -150,7 +161,9 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
         settled: settlements.map((settlement) => state.settle(settlement, now)),
         buried: state.reclaim(now),
         grants: state.grant(now, free, Duration.toMillis(lease)),
-        nextDueIn: state.nextDueIn(now)
+        duplicates: 0,
+        nextDueIn: state.nextDueIn(now),
+        now
       })),
     extend: (leases) =>
       Effect.map(Clock.currentTimeMillis, (now) =>
@@ -171,7 +184,12 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
         dead: state.dead.length
       }
     }),
-    arrival: Queue.take(arrivals)
+    arrival: Queue.take(arrivals),
+    reconnect: Effect.void,
+    advice: Effect.succeed([]),
+    admit: () => Effect.succeed({ _tag: "Admitted" }),
+    buryBacklog: () => Effect.succeed(0),
+    drain: Effect.sync(() => state.drain())
   }
   return { queue, store }
 })

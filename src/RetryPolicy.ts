@@ -16,7 +16,7 @@ export interface RetryPolicy {
   readonly maxDelay: Duration.Duration
   /** How far a delay may lie from its value, as a share of it; 0 to 1. Spreads the jobs that failed together. */
   readonly jitter: number
-  /** A job without an expiry of its own is given up so long after it was first taken. */
+  /** A job without an expiry of its own is given up when it is so old. */
   readonly maxAge: Duration.Duration
 }
 
@@ -53,14 +53,13 @@ export interface Failed {
   /** Milliseconds to wait by rights: `delay` of the attempts so far, or what the kind of failure asks for. */
   readonly wanted: number
   readonly now: number
-  readonly firstTakenAt: number
-  readonly expiresAt: number | undefined
+  /** When the job is worthless, or given up. */
+  readonly endsAt: number
 }
 
 /** Milliseconds until the next attempt, or none when the job has no time left. */
 export const next = (policy: RetryPolicy, failed: Failed): Effect.Effect<Option.Option<number>> => {
-  const end = failed.expiresAt ?? failed.firstTakenAt + Duration.toMillis(policy.maxAge)
-  const rest = end - failed.now
+  const rest = failed.endsAt - failed.now
   return Effect.map(Random.nextRange(1 - policy.jitter, 1 + policy.jitter), (factor) => {
     const wanted = Math.round(failed.wanted * factor)
     if (wanted < rest) return Option.some(wanted)

@@ -1,37 +1,47 @@
 /**
  * The worker: scheduled fibers that take jobs from a store, perform them and settle them.
  *
- * The take loop exchanges finished attempts for new grants; a wake-up waits for arrivals; a heartbeat extends the leases
- * in hand; a sweep watches the deadlines; a summary says once a minute what changed. On a stop nothing more is taken,
- * what is in hand gets its grace time, and the rest is released.
+ * The take loop exchanges finished attempts for new grants; a wake-up waits for arrivals, and a watchdog sees that the
+ * loop comes round; a heartbeat extends the leases in hand; a sweep watches the deadlines; a summary says once a minute
+ * what changed. On a stop nothing more is taken, what is in hand gets its grace time, and the rest is released.
  */
-import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Huey from "./Huey.ts"
 import type { Jobs } from "./Job.ts"
-import { type Grant, JobStore, type JobStoreError, type Settlement } from "./JobStore.ts"
-import * as Metrics from "./Metrics.ts"
+import {
+  type BacklogDecision,
+  defaultLease,
+  type Grant,
+  JobStore,
+  type JobStoreError,
+  type OldBacklog,
+  type Settlement
+} from "./JobStore.ts"
 import { thrown } from "./QueueLogger/redact.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
-import type { StopSignal } from "./StopSignal.ts"
 import * as Drain from "./Worker/Drain.ts"
+import * as Guard from "./Worker/Guard.ts"
 import { InHand } from "./Worker/InHand.ts"
 import * as Outage from "./Worker/Outage.ts"
 import * as Performer from "./Worker/Performer.ts"
+import * as StoreTime from "./Worker/StoreTime.ts"
+import * as TakeLoop from "./Worker/TakeLoop.ts"
+import * as Turn from "./Worker/Turn.ts"
 
 export interface Options {
   /** How many jobs at once; a slot that waits for a mail server costs nothing. Default 8. */
   readonly slots?: number
-  /** Between two extensions of the leases in hand; at most a third of a lease. Default a third. */
+  /** Between two extensions of the leases in hand; longer ones count as a third of a lease. Default a third. */
   readonly heartbeat?: Duration.DurationInput
   /** What an attempt may take before it is told to stop. Default 60 seconds. */
   readonly timeout?: Duration.DurationInput
@@ -43,7 +53,22 @@ export interface Options {
   readonly codec?: Huey.Codec
   /** How long to wait for a store that does not answer at the start; absent: for ever. */
   readonly storeWait?: Duration.DurationInput
+  /** So many messages are taken unasked where no worker ever served the queue; 0: any number. Default 1000. */
+  readonly firstBacklog?: number
+  /** What to do with more. Default: nothing, the worker fails with `OldBacklog`. */
+  readonly backlog?: BacklogDecision
+  /** Completes when a stop is to release what is in hand at once. Default: never. */
+  readonly hurry?: Effect.Effect<void>
 }
+
+/** A worker in this process, as a health check sees it. */
+export class Worker extends Context.Tag("edumfa-queue/Worker")<
+  Worker,
+  {
+    /** Whether the take loop came round and the store answered, within the last 20 seconds unless told otherwise. */
+    readonly isTaking: (within?: Duration.DurationInput) => Effect.Effect<boolean>
+  }
+>() {}
 
 const seconds = (key: string, min: number, max: number) =>
   Config.number(key).pipe(
@@ -54,177 +79,161 @@ const seconds = (key: string, min: number, max: number) =>
     Config.map(Duration.seconds)
   )
 
+const defaultSlots = 8
 const defaultTimeout = Duration.seconds(60)
 const defaultGrace = Duration.seconds(8)
 
-/** EDUMFA_QUEUE_WORKER_TIMEOUT (1 to 3600) and _GRACE (0 to 3600) in seconds, and the keys of the message codec. */
-export const config: Config.Config<Pick<Options, "timeout" | "grace" | "codec">> = Config.all({
-  timeout: Config.withDefault(seconds("EDUMFA_QUEUE_WORKER_TIMEOUT", 1, 3_600), defaultTimeout),
-  grace: Config.withDefault(seconds("EDUMFA_QUEUE_WORKER_GRACE", 0, 3_600), defaultGrace),
-  codec: Config.map(Huey.config, Huey.make)
-})
+/** More are old, on a site whose mails leave within seconds. */
+const defaultFirstBacklog = 1_000
 
-/** An exchange comes round at least so often, whatever the wake-up does. Milliseconds. */
-const longestWait = 10_000
+/** The loop comes round every 10 seconds when there is nothing to do, and a silent store is found out within 5. */
+const defaultWithin = Duration.seconds(20)
 
-/** The shortest wait between two exchanges that have nothing to do: a store that is always due must not spin us. */
-const shortestWait = 20
+const heartbeatKey = "EDUMFA_QUEUE_WORKER_HEARTBEAT"
+
+/** One beat may be late and one may be lost: a lease has room for three. */
+const heartbeat = Config.all([
+  Config.option(seconds(heartbeatKey, 0.1, 1_200)),
+  Config.withDefault(seconds("EDUMFA_QUEUE_WORKER_LEASE", 1, 3_600), defaultLease)
+]).pipe(
+  Config.mapOrFail(([beat, lease]) =>
+    Option.isSome(beat) && Duration.toMillis(beat.value) * 3 > Duration.toMillis(lease)
+      ? Either.left(
+          ConfigError.InvalidData([heartbeatKey], `expected at most a third of the lease of ${Duration.format(lease)}`)
+        )
+      : Either.right(beat)
+  )
+)
+
+/**
+ * EDUMFA_QUEUE_WORKER_TIMEOUT (1 to 3600), _GRACE (0 to 3600) and _HEARTBEAT (0.1 to 1200) in seconds, _FIRST_BACKLOG
+ * (messages, from 0), and the keys of the message codec.
+ */
+export const config: Config.Config<Pick<Options, "timeout" | "grace" | "heartbeat" | "firstBacklog" | "codec">> =
+  Config.all({
+    timeout: Config.withDefault(seconds("EDUMFA_QUEUE_WORKER_TIMEOUT", 1, 3_600), defaultTimeout),
+    grace: Config.withDefault(seconds("EDUMFA_QUEUE_WORKER_GRACE", 0, 3_600), defaultGrace),
+    heartbeat,
+    firstBacklog: Config.integer("EDUMFA_QUEUE_WORKER_FIRST_BACKLOG").pipe(
+      Config.validate({ message: "expected a number of messages from 0", validation: (count) => count >= 0 }),
+      Config.withDefault(defaultFirstBacklog)
+    ),
+    codec: Config.map(Huey.config, Huey.make)
+  }).pipe(
+    Config.map(({ heartbeat, ...options }) => ({
+      ...options,
+      ...Option.match(heartbeat, { onNone: () => ({}), onSome: (heartbeat) => ({ heartbeat }) })
+    }))
+  )
 
 /** A job that the worker itself failed at waits so long, milliseconds: nobody mends a program within seconds. */
 const mistakeDelay = 60_000
 
-/** Runs until it is interrupted, and then stops gracefully; fails only when `storeWait` is over. */
-export const run = <R>(jobs: Jobs<R>, options: Options = {}): Effect.Effect<never, JobStoreError, R | JobStore> =>
-  Effect.gen(function* () {
-    const store = yield* JobStore
-    const slots = options.slots ?? 8
-    const timeout = Duration.toMillis(options.timeout ?? defaultTimeout)
-    const grace = Duration.decode(options.grace ?? defaultGrace)
-    const heartbeat = options.heartbeat ?? Duration.times(store.lease, 1 / 3)
-    const codec = options.codec ?? Huey.make()
-    const policy = options.policy ?? RetryPolicy.standard
-    const perform = Performer.make(jobs, { codec, policy })
-    const inHand = new InHand(yield* Queue.sliding<void>(1))
-    const idle = yield* Queue.sliding<void>(1)
-    const outage = yield* Outage.make
-    const oneTurn = yield* Effect.makeSemaphore(1)
-    let taking = true
-    let answered = false
+/** What becomes of a job when our own code fails at it: it is not lost, and not kept for ever. */
+const afterMistake = (grant: Grant, maxAge: Duration.Duration, now: number): Settlement => {
+  const { lease, attempts, deliveries, firstTakenAt } = grant
+  const detail = "the worker failed at it"
+  if (now < firstTakenAt + Duration.toMillis(maxAge)) {
+    return { _tag: "Retry", lease, delay: mistakeDelay, counted: true, detail }
+  }
+  const of = { jobId: undefined, job: undefined, attempts, deliveries, firstTakenAt }
+  return { _tag: "Dead", lease, letter: { ...of, reason: "Failed", detail } }
+}
 
-    const work = (grant: Grant) => (stop: StopSignal) =>
-      Effect.map(perform(grant, stop), Option.getOrUndefined).pipe(
-        // A mistake of ours must not lose the job: it is settled as a failed attempt, unless it has had its time.
+/** Beside the loop nothing may end for ever by a mistake, unseen. */
+const lasting = <A, E>(what: string, effect: Effect.Effect<A, E>): Effect.Effect<void> =>
+  Effect.catchAllCause(Effect.asVoid(effect), (cause) =>
+    Effect.zipRight(Effect.logError(`${what} failed: ${thrown(cause)}`), Effect.sleep(Duration.seconds(1)))
+  )
+
+const makeSummary = (store: Context.Tag.Service<JobStore>) => {
+  let said = ""
+  return Effect.flatMap(store.counts, ({ waiting, scheduled, inHand, retrying, dead }) => {
+    const line = `waiting ${waiting}, scheduled ${scheduled}, in hand ${inHand}, retrying ${retrying}, dead ${dead}`
+    if (line === said) return Effect.void
+    said = line
+    return Effect.logInfo(line)
+  }).pipe(Effect.catchAll((error) => Effect.logDebug(`no counts: ${error.detail}`)))
+}
+
+/** A worker that takes nothing before it is run. */
+export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Options = {}) {
+  const store = yield* JobStore
+  const slots = options.slots ?? defaultSlots
+  const third = Duration.times(store.lease, 1 / 3)
+  const heartbeat = Duration.min(options.heartbeat ?? third, third)
+  const codec = options.codec ?? Huey.make()
+  const policy = options.policy ?? RetryPolicy.standard
+  const storeTime = yield* StoreTime.make
+  const inHand = new InHand(yield* Queue.sliding<void>(1))
+  const outage = yield* Outage.make(options.storeWait === undefined ? undefined : Duration.decode(options.storeWait))
+  const perform = Performer.make(jobs, { codec, policy, now: storeTime.now })
+  const turn = Turn.make({
+    store,
+    storeTime,
+    inHand,
+    codec,
+    slots,
+    timeout: Duration.toMillis(options.timeout ?? defaultTimeout),
+    work: (grant, hand) =>
+      Effect.map(perform(grant, hand), Option.getOrUndefined).pipe(
         Effect.catchAllCause((cause) =>
           Effect.logError(`the worker failed at a job: ${thrown(cause)}`).pipe(
-            Effect.zipRight(Clock.currentTimeMillis),
-            Effect.map((now): Settlement => {
-              const { lease, attempts, deliveries, firstTakenAt } = grant
-              if (now < firstTakenAt + Duration.toMillis(policy.maxAge)) {
-                return { _tag: "Retry", lease, delay: mistakeDelay, counted: true }
-              }
-              const of = { jobId: undefined, job: undefined, attempts, deliveries, firstTakenAt }
-              return { _tag: "Dead", lease, letter: { ...of, reason: "Failed", detail: "the worker failed at it" } }
-            })
+            Effect.zipRight(storeTime.now),
+            Effect.map((now) => afterMistake(grant, policy.maxAge, now))
           )
         )
       )
+  })
+  const oneTurn = yield* Effect.makeSemaphore(1)
+  const take = oneTurn.withPermits(1)(turn.take)
+  const beat = Effect.gen(function* () {
+    const leases = inHand.leases()
+    const held = yield* store.extend(leases)
+    const lost = leases.filter((_, index) => held[index] === false)
+    yield* inHand.stop(lost, "LeaseLost")
+  }).pipe(Effect.catchAll((error) => Effect.logDebug(`no heartbeat: ${error.detail}`)))
+  const loop = yield* TakeLoop.make({ store, inHand, slots, outage, turn: take, beat })
 
-    /** Settles, takes and starts; answers with the milliseconds until something is due. */
-    const turn = Effect.gen(function* () {
-      const settlements = inHand.take()
-      const reply = yield* Effect.onError(
-        store.exchange(settlements, taking ? Math.max(0, slots - inHand.size) : 0),
-        () => Effect.sync(() => inHand.notTold())
-      )
-      inHand.told()
-      answered = true
-      yield* outage.over
-      for (const [index, held] of reply.settled.entries()) {
-        const settlement = settlements[index]
-        if (!held && settlement !== undefined && !inHand.wasToldBefore(settlement)) {
-          yield* Effect.logError(`settled too late (${settlement._tag}): the lease was over, it may be done twice`)
-        }
-      }
-      for (const { bytes, letter } of reply.buried) {
-        yield* Effect.annotateLogs(
-          Effect.logError(`dead: ${letter.reason}: ${letter.detail}, ${letter.deliveries} times`),
-          Either.match(codec.decode(bytes), {
-            onLeft: () => ({ id: "?", job: "?" }),
-            onRight: ({ id, name }) => ({ id, job: name })
-          })
-        )
-      }
-      const now = yield* Clock.currentTimeMillis
-      for (const grant of reply.grants) {
-        if (taking) yield* inHand.start(grant, now + timeout, work(grant))
-        else inHand.release(grant)
-      }
-      yield* Metric.set(Metrics.inHand, inHand.size)
-      yield* Metric.set(Metrics.lastExchange, now / 1_000)
-      return Math.max(shortestWait, Math.min(reply.nextDueIn ?? longestWait, longestWait))
-    }).pipe(Effect.uninterruptible, oneTurn.withPermits(1))
-
-    const beatOnce = Effect.gen(function* () {
-      const leases = inHand.leases()
-      const held = yield* store.extend(leases)
-      const lost = leases.filter((_, index) => held[index] === false)
-      yield* inHand.stop(lost, "LeaseLost")
-    }).pipe(Effect.catchAll((error) => Effect.logDebug(`no heartbeat: ${error.detail}`)))
-
-    const takeLoop = Effect.gen(function* () {
-      const startedAt = yield* Clock.currentTimeMillis
-      for (;;) {
-        const due = yield* Effect.either(turn)
-        if (due._tag === "Left") {
-          yield* outage.failed(due.left)
-          const waited = (yield* Clock.currentTimeMillis) - startedAt
-          if (!answered && options.storeWait !== undefined && waited >= Duration.toMillis(options.storeWait)) {
-            return yield* due.left
-          }
-          yield* Effect.sleep(Drain.storePause)
-          // Before the next exchange reclaims leases that ended meanwhile, and grants us our own jobs a second time.
-          if (inHand.size > 0) yield* beatOnce
-        } else {
-          const hasFreeSlot = inHand.size < slots
-          if (hasFreeSlot) yield* Queue.offer(idle, undefined)
-          const wait = hasFreeSlot ? due.right : longestWait
-          yield* Effect.raceFirst(Queue.take(inHand.changed), Effect.sleep(wait))
-        }
-      }
-    })
-
-    /** Beside the loop nothing may end for ever by a mistake, unseen. */
-    const lasting = <A, E>(what: string, effect: Effect.Effect<A, E>): Effect.Effect<void> =>
-      Effect.catchAllCause(Effect.asVoid(effect), (cause) =>
-        Effect.zipRight(Effect.logError(`${what} failed: ${thrown(cause)}`), Effect.sleep(Duration.seconds(1)))
-      )
-
-    const wakeUp = Queue.take(idle).pipe(
-      Effect.zipRight(
-        // While the wake-up does not work the pause before the next try is the interval of polling.
-        // A message that comes while all slots are taken is left to the other workers.
-        Effect.catchAll(
-          Effect.suspend(() => (inHand.size < slots ? store.arrival : Effect.void)),
-          (error) => Effect.zipRight(Effect.logDebug(`no wake-up: ${error.detail}`), Effect.sleep(Duration.seconds(1)))
-        )
-      ),
-      Effect.zipRight(Queue.offer(inHand.changed, undefined)),
-      (once) => Effect.forever(lasting("the wake-up", once))
-    )
-
-    const beat = Effect.schedule(lasting("the heartbeat", beatOnce), Schedule.spaced(heartbeat))
-
-    let said = ""
-    const summary = Effect.flatMap(store.counts, (counts) => {
-      const { waiting, scheduled, inHand, retrying, dead } = counts
-      const line = `waiting ${waiting}, scheduled ${scheduled}, in hand ${inHand}, retrying ${retrying}, dead ${dead}`
-      if (line === said) return Effect.void
-      said = line
-      return Effect.logInfo(line)
-    }).pipe(
-      Effect.catchAll((error) => Effect.logDebug(`no counts: ${error.detail}`)),
-      (once) => lasting("the summary", once),
-      Effect.schedule(Schedule.spaced("1 minute"))
-    )
-
-    const stopTaking = Effect.sync(() => {
-      taking = false
-    })
-    const drain = Drain.make({ inHand, turn, grace, stopTaking })
-
+  const run: Effect.Effect<never, JobStoreError | OldBacklog, R> = Effect.gen(function* () {
+    const guard = { store, storeTime, outage, codec, decision: options.backlog }
     yield* Effect.logInfo(`started, ${slots} slots, ${store.name}, lease ${Duration.format(store.lease)}`)
-    yield* Effect.forkScoped(beat)
+    yield* Guard.pass({ ...guard, limit: options.firstBacklog ?? defaultFirstBacklog })
+    yield* Effect.forkScoped(Effect.schedule(lasting("the heartbeat", beat), Schedule.spaced(heartbeat)))
     yield* Effect.forkScoped(Effect.schedule(lasting("the sweep", inHand.sweep), Schedule.spaced("1 second")))
-    yield* Effect.forkScoped(summary)
-    const loop = yield* Effect.acquireRelease(Effect.forkDaemon(Effect.interruptible(takeLoop)), drain)
-    yield* Effect.forkScoped(wakeUp)
-    return yield* Fiber.join(loop)
+    yield* Effect.forkScoped(Effect.schedule(lasting("the summary", makeSummary(store)), Schedule.spaced("1 minute")))
+    yield* Effect.forkScoped(Effect.schedule(lasting("the watchdog", loop.watch), TakeLoop.watchInterval))
+    const drain = Drain.make({
+      inHand,
+      turn: take,
+      grace: Duration.decode(options.grace ?? defaultGrace),
+      hurry: options.hurry ?? Effect.never,
+      stopTaking: turn.stopTaking
+    })
+    const taking = yield* Effect.acquireRelease(Effect.forkDaemon(Effect.interruptible(loop.run)), drain)
+    yield* Effect.forkScoped(Effect.forever(lasting("the wake-up", loop.wakeUp)))
+    return yield* Fiber.join(taking)
   }).pipe(Effect.scoped, Effect.annotateLogs("service", "edumfa-queue.worker"))
 
+  return { run, isTaking: (within: Duration.DurationInput = defaultWithin) => loop.isTaking(Duration.decode(within)) }
+})
+
+/** Runs until it is interrupted, and then stops gracefully; fails when `storeWait` is over, or with an old backlog. */
+export const run = <R>(
+  jobs: Jobs<R>,
+  options: Options = {}
+): Effect.Effect<never, JobStoreError | OldBacklog, R | JobStore> =>
+  Effect.flatMap(make(jobs, options), (worker) => worker.run)
+
 /** A worker beside the rest of a program. */
-export const layer = <R>(jobs: Jobs<R>, options: Options = {}): Layer.Layer<never, never, R | JobStore> =>
-  Layer.scopedDiscard(
-    Effect.forkScoped(
-      Effect.tapErrorCause(run(jobs, options), (cause) => Effect.logFatal(`the worker ended: ${thrown(cause)}`))
-    )
+export const layer = <R>(jobs: Jobs<R>, options: Options = {}): Layer.Layer<Worker, never, R | JobStore> =>
+  Layer.scoped(
+    Worker,
+    Effect.gen(function* () {
+      const { isTaking, run } = yield* make(jobs, options)
+      yield* Effect.forkScoped(
+        Effect.tapErrorCause(run, (cause) => Effect.logFatal(`the worker ended: ${thrown(cause)}`))
+      )
+      return { isTaking }
+    })
   )

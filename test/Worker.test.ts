@@ -1,5 +1,4 @@
 import { describe, expect, it } from "@effect/vitest"
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,62 +10,11 @@ import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
 import * as Job from "../src/Job.ts"
 import { JobQueue } from "../src/JobQueue.ts"
-import { type Counts, JobStore } from "../src/JobStore.ts"
+import { JobStore, JobStoreError } from "../src/JobStore.ts"
 import * as Memory from "../src/Memory.ts"
-import * as RetryPolicy from "../src/RetryPolicy.ts"
 import * as StopSignal from "../src/StopSignal.ts"
 import * as Worker from "../src/Worker.ts"
-
-interface Seen {
-  readonly text: string
-  readonly number: number
-  /** Milliseconds of the test's clock. */
-  readonly at: number
-}
-
-type Handler = (text: string, attempt: Job.Attempt) => Effect.Effect<void, Job.JobFailure<{ readonly text: string }>>
-
-const fail = (verdict: Job.Verdict, remaining?: { readonly text: string }) =>
-  Effect.fail(new Job.JobFailure({ verdict, reason: "as scripted", remaining }))
-
-/** A job that says on a queue that it is performed, and then does as it is told. */
-const makeJob = Effect.fnUntraced(function* (handler: Handler) {
-  const seen = yield* Queue.unbounded<Seen>()
-  const job = Job.make({
-    name: "test.echo",
-    params: ["text"],
-    args: Schema.Struct({ text: Schema.String }),
-    run: Effect.fnUntraced(function* ({ text }, attempt) {
-      yield* Queue.offer(seen, { text, number: attempt.number, at: yield* Clock.currentTimeMillis })
-      yield* handler(text, attempt)
-    })
-  })
-  return { job, seen }
-})
-
-const steady: RetryPolicy.RetryPolicy = { ...RetryPolicy.standard, jitter: 0 }
-
-/** Starts a worker on the handler; `enqueue` puts one text on its queue. */
-const start = Effect.fnUntraced(function* (handler: Handler, options: Worker.Options = {}) {
-  const { job, seen } = yield* makeJob(handler)
-  const queue = yield* JobQueue
-  const worker = yield* Effect.forkScoped(Worker.run(Job.jobs(job), { policy: steady, ...options }))
-  const enqueue = (text: string, when = {}) => queue.enqueue(job, { text }, when)
-  return { worker, enqueue, seen, next: Queue.take(seen) }
-})
-
-const empty: Counts = { waiting: 0, scheduled: 0, inHand: 0, retrying: 0, dead: 0 }
-
-/** Waits, while the test's clock goes on, until the counts are these. */
-const settled = (wanted: Counts) =>
-  Effect.gen(function* () {
-    const store = yield* JobStore
-    for (;;) {
-      const counts = yield* store.counts
-      if (JSON.stringify(counts) === JSON.stringify(wanted)) return
-      yield* Effect.yieldNow()
-    }
-  })
+import { empty, fail, type Handler, makeJob, settled, start, steady } from "./services/TestWorker.ts"
 
 const layer = Memory.layer()
 
@@ -212,19 +160,33 @@ describe("Worker", () => {
     Effect.gen(function* () {
       const told = yield* Queue.unbounded<string>()
       const second = yield* Deferred.make<void>()
-      const { enqueue, next } = yield* start(
-        (_, { stop }) =>
-          Effect.raceFirst(
-            Effect.flatMap(StopSignal.wait(stop), (reason) => Queue.offer(told, reason)),
-            Deferred.await(second)
-          ),
-        { heartbeat: "3 seconds", timeout: "10 minutes", slots: 2 }
+      const store = yield* JobStore
+      let deaf = true
+      const silent = {
+        ...store,
+        extend: (...leases: Parameters<typeof store.extend>) =>
+          deaf
+            ? Effect.fail(new JobStoreError({ reason: "Unavailable", detail: "as scripted" }))
+            : store.extend(...leases)
+      }
+      const { enqueue, next } = yield* Effect.provideService(
+        start(
+          (_, { stop }) =>
+            Effect.raceFirst(
+              Effect.flatMap(StopSignal.wait(stop), (reason) => Queue.offer(told, reason)),
+              Deferred.await(second)
+            ),
+          { timeout: "10 minutes", slots: 2 }
+        ),
+        JobStore,
+        silent
       )
       yield* enqueue("slow")
       yield* next
-      // The lease ends before its first extension.
+      // No extension comes through, and the lease ends.
       yield* TestClock.adjust("2 seconds")
       expect(yield* next).toMatchObject({ text: "slow", number: 1 })
+      deaf = false
       yield* TestClock.adjust("1 second")
       expect(yield* Queue.take(told)).toBe("LeaseLost")
       yield* Deferred.succeed(second, undefined)

@@ -3,6 +3,7 @@
  */
 import * as CliOption from "@effect/cli/Options"
 import * as FileSystem from "@effect/platform/FileSystem"
+import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -13,7 +14,7 @@ import * as EncKey from "../EdumfaConfig/EncKey.ts"
 import * as EdumfaConfig from "../EdumfaConfig.ts"
 import * as Job from "../Job.ts"
 import * as ConfiguredStore from "../JobStore/Configured.ts"
-import type { JobStore, JobStoreError, NoQueue } from "../JobStore.ts"
+import { backlogDecisions, type JobStore, type JobStoreError, type NoQueue, type OldBacklog } from "../JobStore.ts"
 import * as ConfiguredMailer from "../Mailer/Configured.ts"
 import type { Mailer } from "../Mailer.ts"
 import type { LogFileError } from "../QueueLogger/LogFile.ts"
@@ -30,6 +31,8 @@ export interface Process {
   readonly pid: number
   /** Completes when the operator next asks for a fresh start (SIGHUP). */
   readonly hangUp: Effect.Effect<void>
+  /** Completes when the operator asks a second time for the end (SIGTERM, SIGINT). */
+  readonly hurry: Effect.Effect<void>
 }
 
 const toCliOption = (row: Options.Option): CliOption.Options<Option.Option<string>> =>
@@ -95,6 +98,9 @@ const readSettings = Effect.fnUntraced(function* (
   const { target, reason } = yield* logTarget(given, logConfig)
   const wait = value(given, "redis-wait")
   const workers = value(given, "workers")
+  const backlog = Option.flatMap(value(given, "backlog"), (text) =>
+    Arr.findFirst(backlogDecisions, (decision) => decision === text)
+  )
   return {
     source,
     store,
@@ -104,6 +110,8 @@ const readSettings = Effect.fnUntraced(function* (
     keyFile: yield* Effect.either(EncKey.check),
     worker: {
       ...(yield* get(Worker.config)),
+      hurry: process.hurry,
+      ...(Option.isSome(backlog) ? { backlog: backlog.value } : {}),
       ...(Option.isSome(workers) ? { slots: Number(workers.value) } : {}),
       ...(Option.isSome(wait) ? { storeWait: Duration.seconds(Number(wait.value)) } : {})
     }
@@ -120,7 +128,7 @@ const startBlock = (given: Given, { source, logReason, keyFile }: Settings) =>
   })
 
 /** Why the command ends with 2: a file, an option or a key is to be mended. */
-export type Misconfigured = EdumfaConfig.EdumfaConfigError | NoQueue | LogFileError
+export type Misconfigured = EdumfaConfig.EdumfaConfigError | NoQueue | LogFileError | OldBacklog
 
 type Read = Effect.Effect<Settings, Misconfigured, FileSystem.FileSystem>
 

@@ -45,6 +45,7 @@ export const text = (name: string): string =>
     "      --completions SHELL            print completions for sh, bash, fish or zsh",
     "",
     "Everything else is in the configuration file: EDUMFA_JOB_QUEUE_* as for the Python server, and",
-    "EDUMFA_QUEUE_WORKER_LEASE, _TIMEOUT and _GRACE in seconds. The environment goes before the file.",
+    "EDUMFA_QUEUE_WORKER_LEASE, _HEARTBEAT, _TIMEOUT and _GRACE in seconds. The environment goes before",
+    "the file.",
     "Exit codes: 0 stopped, 1 failed, 2 wrong usage or configuration."
   ].join("\n")

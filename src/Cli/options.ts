@@ -2,6 +2,8 @@
  * The options of the worker: names, values, help, and what they do here. The one table of them.
  */
 
+import { backlogDecisions } from "../JobStore.ts"
+
 /** The headings of the help; the first three are huey's. */
 export type Group = "Logging" | "Workers" | "Scheduler" | "Configuration"
 
@@ -238,6 +240,19 @@ export const options = [
     needs: "a number of at least 0",
     accepts: numberThat((value) => value >= 0),
     help: "give up after SECONDS without Redis at the start; waits for ever unless given",
+    group: "Configuration",
+    effect: "works",
+    source: "ours"
+  },
+  {
+    long: "backlog",
+    short: undefined,
+    kind: "choice",
+    placeholder: "DECISION",
+    default: undefined,
+    needs: `one of ${backlogDecisions.join(", ")}`,
+    accepts: (value) => backlogDecisions.some((decision) => decision === value),
+    help: "at the first start on a queue with an old backlog: send mails it, bury makes dead letters of it",
     group: "Configuration",
     effect: "works",
     source: "ours"

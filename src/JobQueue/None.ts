@@ -35,7 +35,9 @@ export const make = <R>(jobs: Job.Jobs<R>): Effect.Effect<Context.Tag.Service<Jo
         name,
         prepared,
         attempt: { jobId, number: 1, firstTakenAt: now, expiresAt, stop: StopSignal.never },
-        policy: undefined
+        policy: undefined,
+        endsAt: expiresAt ?? Number.POSITIVE_INFINITY,
+        now: Clock.currentTimeMillis
       }).pipe(Effect.provide(context))
       switch (outcome._tag) {
         case "Done":

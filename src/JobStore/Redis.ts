@@ -12,6 +12,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import {
   type Counts,
+  defaultLease,
   type Exchange,
   JobStore,
   JobStoreError,
@@ -20,11 +21,15 @@ import {
   poisonDetail,
   type Settlement
 } from "../JobStore.ts"
+import { escaped } from "../QueueLogger/Line.ts"
 import * as Keys from "../Redis/keys.ts"
 import type { RedisError } from "../Redis/RedisError.ts"
 import type { Argument } from "../Redis/Script.ts"
 import { Redis } from "../Redis.ts"
+import * as Arrival from "./Arrival.ts"
+import * as Backlog from "./Backlog.ts"
 import { exchange as exchangeScript } from "./exchange.ts"
+import { drainAll, unparkAll } from "./Return.ts"
 import * as scripts from "./scripts.ts"
 
 export interface Options {
@@ -41,8 +46,17 @@ export interface Options {
 /** So many dead letters are kept, as Sidekiq and Asynq do; Redis may keep a few more. */
 const deadCap = 10_000
 
-/** A job must outlive a stop of its worker's event loop and must come back while a one-time code lives. */
-const defaultLease = Duration.seconds(30)
+/** And so long: what failed a quarter of a year ago is nobody's question any more. */
+const deadAge = Duration.days(90)
+
+/** A producer sends again within minutes; a day covers one that was stopped over night with a message in hand. */
+const seenAge = Duration.days(1)
+
+/** About 13 MB of Redis' memory. */
+const seenCap = 100_000
+
+/** How many exchanges that got no answer are named in the next one: an hour of an outage has a few thousand. */
+const maxUnanswered = 64
 
 /** Rare enough to cost nothing while idle; huey's 1 second is a matter of its threads. */
 const blockSeconds = 5
@@ -50,14 +64,8 @@ const blockSeconds = 5
 /** The wake-up call waits no longer for an arrival, in seconds: a silent link is found out soon after. */
 const maxBlockSeconds = 60
 
-/** So long after the end of its wait a wake-up call must have answered. Milliseconds. */
-const blockMargin = 5_000
-
 /** At a stop nobody waits longer for a Redis that hangs. */
 const unparkLimit = Duration.millis(500)
-
-/** How often is looked for messages where the wake-up call is switched off. */
-const pollInterval = Duration.seconds(1)
 
 /**
  * huey's score is `mktime` of a naive UTC time, which reads it as local time: it is shifted by the zone of the producer,
@@ -100,13 +108,15 @@ const onWire = (settlement: Settlement): ReadonlyArray<Argument> => {
   const { id, token } = settlement.lease
   switch (settlement._tag) {
     case "Done":
-      return ["D", id, token, "", "", ""]
-    case "Retry":
-      return ["R", id, token, Math.ceil(settlement.delay), settlement.counted ? 1 : 0, settlement.bytes ?? ""]
+      return ["D", id, token, "", "", "", ""]
+    case "Retry": {
+      const { bytes = "", counted, delay, detail = "" } = settlement
+      return ["R", id, token, Math.ceil(delay), counted ? 1 : 0, bytes, escaped(detail)]
+    }
     case "Dead":
-      return ["X", id, token, JSON.stringify(settlement.letter), "", ""]
+      return ["X", id, token, JSON.stringify(settlement.letter), "", "", ""]
     case "Released":
-      return ["L", id, token, "", "", ""]
+      return ["L", id, token, "", "", "", ""]
   }
 }
 
@@ -114,10 +124,12 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
   Effect.gen(function* () {
     const redis = yield* Redis
     const commands = yield* redis.connect("worker")
-    const keys = { ...Keys.make(options.queueName) }
+    const random = Effect.map(Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER), (number) => number.toString(36))
+    const keys = { ...Keys.make(options.queueName, yield* random) }
+    const scheduleOffset = Effect.map(Clock.currentTimeMillis, options.scheduleOffset)
     // The blocking connection, opened after this, is closed before: it moves nothing more then.
     yield* Effect.addFinalizer(() =>
-      commands.run(scripts.unpark, keys, {}).pipe(
+      unparkAll(commands, keys).pipe(
         Effect.interruptible,
         Effect.timeout(unparkLimit),
         Effect.catchAll((error) =>
@@ -127,68 +139,42 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
     )
     const blocking = yield* redis.connect("blocking")
     const lease = Duration.toMillis(options.lease)
+    const limits = {
+      lease,
+      max_deliveries: maxDeliveries,
+      poison_detail: poisonDetail,
+      dead_cap: deadCap,
+      dead_age: Duration.toMillis(deadAge),
+      seen_cap: seenCap,
+      seen_age: Duration.toMillis(seenAge)
+    }
 
+    let unanswered: ReadonlyArray<string> = []
     const exchange = (settlements: ReadonlyArray<Settlement>, free: number): Effect.Effect<Exchange, JobStoreError> =>
-      Effect.zip(Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER), Clock.currentTimeMillis).pipe(
-        Effect.flatMap(([random, now]) =>
-          commands.run(
-            exchangeScript,
-            keys,
-            {
-              free,
-              lease,
-              nonce: random.toString(36),
-              max_deliveries: maxDeliveries,
-              poison_detail: poisonDetail,
-              dead_cap: deadCap,
-              schedule_offset: options.scheduleOffset(now)
-            },
-            settlements.flatMap(onWire)
-          )
-        ),
-        Effect.mapBoth({
+      Effect.flatMap(Effect.zip(random, scheduleOffset), ([nonce, schedule_offset]) => {
+        // Until it is answered. The first of an outage may have been executed, and so may the last ones.
+        const [first = nonce, ...later] = [...unanswered, nonce]
+        const args = { ...limits, free, nonce, schedule_offset, unanswered: unanswered.join(" ") }
+        unanswered = [first, ...later.slice(1 - maxUnanswered)]
+        return Effect.mapBoth(commands.run(exchangeScript, keys, args, settlements.flatMap(onWire)), {
           onFailure: storeError,
-          onSuccess: (reply) => ({
-            settled: reply.settled,
-            grants: reply.grants.map(({ id, token, ...rest }) => ({ lease: { id, token }, ...rest })),
-            buried: reply.buried.map((held) => ({ letter: poison(held), bytes: held.bytes })),
-            nextDueIn: reply.nextDueIn
-          })
+          onSuccess: ({ grants, buried, ...reply }) => {
+            unanswered = []
+            return {
+              ...reply,
+              grants: grants.map(({ id, token, ...rest }) => ({ lease: { id, token }, ...rest })),
+              buried: buried.map((held) => ({ letter: poison(held), bytes: held.bytes }))
+            }
+          }
         })
-      )
+      })
 
     const counts: Effect.Effect<Counts, JobStoreError> = Effect.mapError(
       commands.run(scripts.counts, keys, {}),
       storeError
     )
 
-    // BLMOVE came with Redis 6.2; BRPOPLPUSH does the same and is known everywhere.
-    let move: "BLMOVE" | "BRPOPLPUSH" = "BLMOVE"
-    const wait = (seconds: number) =>
-      Effect.suspend(() =>
-        blocking.use(
-          (client) =>
-            move === "BLMOVE"
-              ? client.blmove(keys.queue, keys.arrived, "RIGHT", "LEFT", seconds)
-              : client.brpoplpush(keys.queue, keys.arrived, Math.ceil(seconds)),
-          Math.ceil(seconds) * 1_000 + blockMargin
-        )
-      )
-    const block = (seconds: number) =>
-      wait(seconds).pipe(
-        Effect.catchIf(
-          (error) => move === "BLMOVE" && error.reason === "Reply" && error.detail.includes("unknown command"),
-          () => {
-            move = "BRPOPLPUSH"
-            return wait(seconds)
-          }
-        ),
-        Effect.mapError(storeError)
-      )
-    const arrival: Effect.Effect<void, JobStoreError> = Option.isSome(options.block)
-      ? Effect.asVoid(block(options.block.value))
-      : Effect.sleep(pollInterval)
-
+    const place = { redis: commands, keys, scheduleOffset, deadCap }
     return {
       name: `${redis.name} list ${keys.queue}`,
       lease: options.lease,
@@ -206,7 +192,12 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
               storeError
             ),
       counts,
-      arrival
+      arrival: Effect.mapError(Arrival.make(blocking, keys, options.block), storeError),
+      reconnect: Effect.void,
+      advice: Effect.succeed([]),
+      admit: (limit, decision) => Effect.mapError(Backlog.admit(place, limit, decision), storeError),
+      buryBacklog: (letter) => Effect.mapError(Backlog.bury(place, letter), storeError),
+      drain: Effect.mapError(drainAll(commands, keys), storeError)
     }
   })
 

@@ -3,7 +3,7 @@
  */
 import * as Either from "effect/Either"
 import * as Script from "../Redis/Script.ts"
-import { keyNames, numbers } from "./scripts.ts"
+import { custody, keyNames, numbers } from "./custody.ts"
 
 /** A row of a reply: numbers as numbers, all else as bytes. */
 type Row = ReadonlyArray<unknown>
@@ -32,18 +32,22 @@ const held = (row: Row): Held => ({
   bytes: row[5] instanceof Uint8Array ? row[5] : new Uint8Array()
 })
 
-/** How many expired leases or due schedule entries one call looks at: bounds the time of a call. */
+/** How many expired leases, old digests or old letters one call looks at: bounds the time of a call. */
 const batch = 64
 
-/** How many arguments a settlement takes behind the named ones: kind, id, token and three that depend on the kind. */
-const settlementWidth = 6
+/** How many arguments a settlement takes behind the named ones: kind, id, token and four that depend on the kind. */
+const settlementWidth = 7
 
 /**
  * Settles, reclaims, grants.
  *
- * A settlement is `D id token`, `R id token delay counted bytes`, `X id token letter` or `L id token`, padded to six. It
- * works for the holder of the token only. Grants come from: expired leases, due retries (at most half of what is free
- * while fresh messages wait, so that neither starves), due messages of huey's schedule, fresh messages.
+ * A settlement is `D id token`, `R id token delay counted bytes detail`, `X id token letter` or `L id token`, padded to
+ * seven. It works for the holder of the token only. Grants come from: expired leases and due retries (at most half of
+ * what is free while fresh messages wait, so that neither starves), due messages of huey's schedule (at most half of
+ * the rest), fresh messages. A message whose digest is among those taken lately was pushed twice: it is left out.
+ *
+ * Exchanges whose answers got lost are named in the next one (`unanswered`, nonces with blanks between): what the last of
+ * them granted is taken back at once and does not wait for the end of its leases.
  *
  * A script that fails halfway is not undone. So the types of the keys are checked first, and whatever is taken from a key
  * is written to its new place before: a command that an ACL denies loses no message.
@@ -51,44 +55,30 @@ const settlementWidth = 6
 export const exchange = Script.make({
   name: "exchange",
   keys: keyNames,
-  args: ["free", "lease", "nonce", "max_deliveries", "poison_detail", "dead_cap", "schedule_offset"],
+  args: [
+    "free",
+    "lease",
+    "nonce",
+    "unanswered",
+    "max_deliveries",
+    "poison_detail",
+    "dead_cap",
+    "dead_age",
+    "seen_cap",
+    "seen_age",
+    "schedule_offset"
+  ],
   body: `
 for key, kind in pairs({
-  [key_queue] = 'list', [key_arrived] = 'list', [key_job] = 'hash', [key_meta] = 'hash', [key_counters] = 'hash',
-  [key_inflight] = 'zset', [key_delayed] = 'zset', [key_schedule] = 'zset', [key_dead] = 'stream' }) do
+  [key_queue] = 'list', [key_arrived] = 'list', [key_job] = 'hash', [key_meta] = 'hash', [key_history] = 'hash',
+  [key_counters] = 'hash', [key_inflight] = 'zset', [key_delayed] = 'zset', [key_schedule] = 'zset',
+  [key_seen] = 'zset', [key_dead] = 'stream', [key_answer] = 'string' }) do
   local found = redis.call('TYPE', key).ok
   if found ~= 'none' and found ~= kind then
     return redis.error_reply('WRONGTYPE ' .. key .. ' is a ' .. found .. ', not a ' .. kind)
   end
 end
-
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-
-local function read_meta(id)
-  local meta = redis.call('HGET', key_meta, id)
-  if not meta then return nil end
-  local token, deliveries, attempts, first = string.match(meta, '^([^|]*)|(%d+)|(%d+)|(%d+)$')
-  return { token = token, deliveries = tonumber(deliveries), attempts = tonumber(attempts), first = tonumber(first) }
-end
-local function write_meta(id, token, meta)
-  redis.call('HSET', key_meta, id,
-    string.format('%s|%d|%d|%.0f', token, meta.deliveries, meta.attempts, meta.first))
-end
-local function forget(id)
-  redis.call('ZREM', key_inflight, id)
-  redis.call('HDEL', key_job, id)
-  redis.call('HDEL', key_meta, id)
-end
-local function delay(id, meta, millis)
-  write_meta(id, '', meta)
-  redis.call('ZADD', key_delayed, string.format('%.0f', now + millis), id)
-  redis.call('ZREM', key_inflight, id)
-end
-local function bury(letter)
-  redis.call('XADD', key_dead, 'MAXLEN', '~', arg_dead_cap, '*', 'letter', letter)
-end
-
+${custody}
 -- These change nothing. The first is a write that Redis allows at maxmemory, after which the others of a script are allowed
 -- too; and what an ACL denies shows here, before anything is copied that could not be removed from its old place.
 redis.call('ZREM', key_inflight, '')
@@ -96,6 +86,11 @@ redis.call('ZADD', key_inflight, 'XX', 0, '')
 redis.call('HDEL', key_job, '')
 redis.call('LTRIM', key_arrived, 0, -1)
 redis.call('LTRIM', key_queue, 0, -1)
+
+local function bury(letter, id)
+  redis.call('XADD', key_dead, 'MAXLEN', '~', arg_dead_cap, '*', 'letter', letter, 'history', history(id))
+  forget(id)
+end
 
 local settled = {}
 for i = first_rest, #ARGV, ${settlementWidth} do
@@ -108,16 +103,27 @@ for i = first_rest, #ARGV, ${settlementWidth} do
     if kind == 'D' then
       forget(id)
     elseif kind == 'R' then
+      if ARGV[i + 6] ~= '' then note(id, meta.attempts + 1, ARGV[i + 6]) end
       if ARGV[i + 4] == '1' then meta.attempts = meta.attempts + 1 end
       meta.deliveries = 0
       if ARGV[i + 5] ~= '' then redis.call('HSET', key_job, id, ARGV[i + 5]) end
-      delay(id, meta, tonumber(ARGV[i + 3]))
+      delay(id, meta, now + tonumber(ARGV[i + 3]))
     elseif kind == 'X' then
-      bury(ARGV[i + 3])
-      forget(id)
+      bury(ARGV[i + 3], id)
     else
       meta.deliveries = meta.deliveries - 1
-      delay(id, meta, 0)
+      give_back(id, meta)
+    end
+  end
+end
+
+local answer = arg_unanswered ~= '' and redis.call('GET', key_answer)
+if answer and string.find(' ' .. arg_unanswered .. ' ', ' ' .. string.match(answer, '^%S+') .. ' ', 1, true) then
+  for id, token in string.gmatch(answer, ' (%S+)=(%S+)') do
+    local meta = read_meta(id)
+    if meta and meta.token == token then
+      meta.deliveries = meta.deliveries - 1
+      give_back(id, meta)
     end
   end
 end
@@ -127,31 +133,39 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key_inflight, '-inf', now, 'LIMI
   local meta = read_meta(id)
   if not meta then
     redis.call('ZREM', key_inflight, id)
-  elseif meta.deliveries >= tonumber(arg_max_deliveries) then
+  elseif meta.deliveries > tonumber(arg_max_deliveries) then
     buried[#buried + 1] = { id, '', meta.deliveries, meta.attempts, meta.first, redis.call('HGET', key_job, id) }
     bury(cjson.encode({
       reason = 'Poison', detail = arg_poison_detail, attempts = meta.attempts,
-      deliveries = meta.deliveries, firstTakenAt = meta.first }))
-    forget(id)
+      deliveries = meta.deliveries, firstTakenAt = meta.first }), id)
   else
-    delay(id, meta, 0)
+    note(id, meta.attempts + 1, 'its lease ended')
+    give_back(id, meta)
   end
 end
 
-local grants = {}
+local grants, granted, duplicates = {}, {}, 0
 local need = tonumber(arg_free)
 local function grant(id, meta, bytes)
   local token = redis.call('HINCRBY', key_counters, 'fence', 1) .. ':' .. arg_nonce
   meta.deliveries = meta.deliveries + 1
   write_meta(id, token, meta)
-  redis.call('ZADD', key_inflight, string.format('%.0f', now + arg_lease), id)
+  redis.call('ZADD', key_inflight, score(now + arg_lease), id)
   grants[#grants + 1] = { id, token, meta.deliveries, meta.attempts, meta.first, bytes }
+  granted[#granted + 1] = id .. '=' .. token
   need = need - 1
 end
 local function grant_new(bytes)
+  local digest = redis.sha1hex(bytes)
+  local seen = redis.call('ZSCORE', key_seen, digest)
+  if seen and now - seen < tonumber(arg_seen_age) then
+    duplicates = duplicates + 1
+    return
+  end
   local id = redis.call('HINCRBY', key_counters, 'sequence', 1) .. ':' .. arg_nonce
   redis.call('HSET', key_job, id, bytes)
   grant(id, { deliveries = 0, attempts = 0, first = now }, bytes)
+  redis.call('ZADD', key_seen, score(now), digest)
 end
 local function grant_delayed(limit)
   if limit < 1 then return end
@@ -161,20 +175,23 @@ local function grant_delayed(limit)
     redis.call('ZREM', key_delayed, id)
   end
 end
+local function grant_scheduled(limit)
+  local due = now / 1000 + arg_schedule_offset
+  for _, bytes in ipairs(redis.call('ZRANGEBYSCORE', key_schedule, '-inf', due, 'LIMIT', 0, limit)) do
+    grant_new(bytes)
+    redis.call('ZREM', key_schedule, bytes)
+  end
+end
 
 if need > 0 then
   local fresh = redis.call('LLEN', key_arrived) + redis.call('LLEN', key_queue) > 0
   -- The odd one goes to retries in half of the calls, so that one slot serves both kinds.
-  grant_delayed(fresh and math.floor((need + time[2] % 2) / 2) or need)
-  if need > 0 then
-    local due = now / 1000 + arg_schedule_offset
-    for _, bytes in ipairs(redis.call('ZRANGEBYSCORE', key_schedule, '-inf', due, 'LIMIT', 0, need)) do
-      grant_new(bytes)
-      redis.call('ZREM', key_schedule, bytes)
-    end
-  end
+  local odd = time[2] % 2
+  grant_delayed(fresh and math.floor((need + odd) / 2) or need)
+  grant_scheduled(fresh and math.floor((need + 1 - odd) / 2) or need)
+  -- A resend stands beside its message: so many are left out in one call, lest a flood of them hold Redis up.
   for _, list in ipairs({ key_arrived, key_queue }) do
-    while need > 0 do
+    while need > 0 and duplicates < ${batch} do
       local bytes = redis.call('LINDEX', list, -1)
       if not bytes then break end
       grant_new(bytes)
@@ -183,8 +200,22 @@ if need > 0 then
   end
   grant_delayed(need)
 end
+-- The worker is told to come again at once where more was left out than one call may.
+local again = duplicates >= ${batch}
 
-local next_due = -1
+if #granted > 0 then
+  redis.call('SET', key_answer, arg_nonce .. ' ' .. table.concat(granted, ' '), 'PX', arg_lease)
+end
+
+local old = redis.call('ZRANGEBYSCORE', key_seen, '-inf', now - arg_seen_age, 'LIMIT', 0, ${batch})
+if #old > 0 then redis.call('ZREM', key_seen, unpack(old)) end
+local above = redis.call('ZCARD', key_seen) - arg_seen_cap
+if above > 0 then redis.call('ZREMRANGEBYRANK', key_seen, 0, math.min(above, ${batch}) - 1) end
+for _, entry in ipairs(redis.call('XRANGE', key_dead, '-', score(now - arg_dead_age), 'COUNT', ${batch})) do
+  redis.call('XDEL', key_dead, entry[1])
+end
+
+local next_due = again and 0 or -1
 local function earlier(millis)
   local rest = math.max(0, math.ceil(millis - now))
   if next_due < 0 or rest < next_due then next_due = rest end
@@ -195,19 +226,29 @@ local leased = redis.call('ZRANGE', key_inflight, 0, 0, 'WITHSCORES')
 if leased[2] then earlier(tonumber(leased[2])) end
 local scheduled = redis.call('ZRANGE', key_schedule, 0, 0, 'WITHSCORES')
 if scheduled[2] then earlier((tonumber(scheduled[2]) - arg_schedule_offset) * 1000) end
-return { settled, grants, buried, next_due }
+return { settled, grants, buried, duplicates, next_due, now }
 `,
   decode: (reply) => {
     if (!Array.isArray(reply)) return Either.left("not a list")
-    const [settled, grants, buried, nextDue] = [numbers(reply[0]), rows(reply[1]), rows(reply[2]), reply[3]]
-    if (settled === undefined || grants === undefined || buried === undefined || typeof nextDue !== "number") {
-      return Either.left("not a list of settlements, grants, burials and a time")
+    const [settled, grants, buried] = [numbers(reply[0]), rows(reply[1]), rows(reply[2])]
+    const [duplicates, nextDue, now] = numbers(reply.slice(3)) ?? []
+    if (
+      settled === undefined ||
+      grants === undefined ||
+      buried === undefined ||
+      duplicates === undefined ||
+      nextDue === undefined ||
+      now === undefined
+    ) {
+      return Either.left("not a list of settlements, grants, burials and three numbers")
     }
     return Either.right({
       settled: settled.map((flag) => flag === 1),
       grants: grants.map(held),
       buried: buried.map(held),
-      nextDueIn: nextDue < 0 ? undefined : nextDue
+      duplicates,
+      nextDueIn: nextDue < 0 ? undefined : nextDue,
+      now
     })
   }
 })

@@ -20,21 +20,27 @@ export interface Keys {
   readonly job: string
   /** Hash: custody id to `token|deliveries|attempts|firstTakenAt`. */
   readonly meta: string
+  /** Hash: custody id to the last of its failures, a line `when attempt detail` each. */
+  readonly history: string
   /** Sorted set: custody id to the end of its lease, ms. */
   readonly inflight: string
   /** Sorted set: custody id to the time before which it is not granted, ms. */
   readonly delayed: string
   /** Stream of dead letters. */
   readonly dead: string
-  /** Hash of counters. */
+  /** Sorted set: SHA-1 of a message to when it was taken, ms: a producer may have pushed it twice. */
+  readonly seen: string
+  /** Hash of counters, and of what was decided about the queue. */
   readonly counters: string
+  /** String of one worker: what its last exchange granted, should the answer get lost. */
+  readonly answer: string
 }
 
 /** A queue's name as huey cleans it: every character outside `[A-Za-z0-9_]` is left out. */
 const cleanName = (name: string): string => name.replaceAll(/[^A-Za-z0-9_]/g, "")
 
-/** The keys of the queue with this name. */
-export const make = (name: string): Keys => {
+/** The keys of the queue with this name, for the worker with this name. */
+export const make = (name: string, worker = ""): Keys => {
   const queue = `huey.redis.${cleanName(name)}`
   const own = (key: string) => `{${queue}}:q:${key}`
   return {
@@ -43,9 +49,12 @@ export const make = (name: string): Keys => {
     arrived: own("arrived"),
     job: own("job"),
     meta: own("meta"),
+    history: own("history"),
     inflight: own("inflight"),
     delayed: own("delayed"),
     dead: own("dead"),
-    counters: own("counters")
+    seen: own("seen"),
+    counters: own("counters"),
+    answer: own(`answer:${worker}`)
   }
 }

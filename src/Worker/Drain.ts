@@ -1,16 +1,14 @@
 /**
  * The end of a worker: what is in hand gets its grace time, what ended is settled, the rest is released.
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type { JobStoreError } from "../JobStore.ts"
 import type { InHand } from "./InHand.ts"
-
-/** Between two tries while the store does not answer: soon back, and far from spinning. */
-export const storePause = Duration.millis(500)
+import { storePause } from "./Outage.ts"
+import { monotonic } from "./StoreTime.ts"
 
 /** What a handler that was told to stop at the end of the grace time gets before it is interrupted. */
 const timeToHeed = Duration.millis(250)
@@ -33,12 +31,14 @@ export interface Options<out R> {
   /** One exchange with the store. */
   readonly turn: Effect.Effect<unknown, JobStoreError, R>
   readonly grace: Duration.Duration
+  /** Completes when the grace time is to end at once: on a second signal. */
+  readonly hurry: Effect.Effect<void>
   /** From then on an exchange takes nothing. */
   readonly stopTaking: Effect.Effect<void>
 }
 
 /** Ends the take loop and what it has taken; takes little longer than the grace time, whatever the store does. */
-export const make = <R>({ inHand, turn, grace, stopTaking }: Options<R>) => {
+export const make = <R>({ inHand, turn, grace, hurry, stopTaking }: Options<R>) => {
   /** Settles until nothing is in hand. */
   const settleAll = Effect.gen(function* () {
     while (!inHand.isIdle) {
@@ -57,16 +57,18 @@ export const make = <R>({ inHand, turn, grace, stopTaking }: Options<R>) => {
       yield* Effect.logInfo(`stopping, ${inHand.size} in hand get up to ${Duration.format(grace)}`)
     }
     // The loop may be in the middle of an exchange, whose grants are then released.
-    const begun = yield* Clock.currentTimeMillis
+    const begun = yield* monotonic
     yield* atMost(Fiber.await(loop), Duration.min(lastSettling, grace))
-    const left = Duration.toMillis(grace) - ((yield* Clock.currentTimeMillis) - begun)
-    yield* atMost(settleAll, Duration.millis(left))
+    const left = Duration.toMillis(grace) - ((yield* monotonic) - begun)
+    yield* atMost(Effect.raceFirst(settleAll, hurry), Duration.millis(left))
     yield* inHand.stopAll("Drain")
     yield* atMost(settleAll, timeToHeed)
     yield* inHand.interruptAll()
     yield* atMost(settleAll, lastSettling)
     if (inHand.size > 0) {
-      yield* Effect.logWarning(`${inHand.size} in hand did not end; they come back when their leases end`)
+      yield* Effect.logWarning(
+        `${inHand.size} in hand did not end; they come back when their leases end: ${inHand.jobIds.join(" ")}`
+      )
     }
     if (inHand.untold > 0) {
       yield* Effect.logWarning(`${inHand.untold} that ended could not be settled; they may be done twice`)

@@ -1,17 +1,26 @@
 /**
  * What a worker has in hand: the jobs under its leases, and the settlements it has not told the store yet.
  */
-import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type { Grant, Lease, Settlement } from "../JobStore.ts"
 import * as StopSignal from "../StopSignal.ts"
+import { monotonic } from "./StoreTime.ts"
 
-interface Hand {
-  readonly lease: Lease
+/** What an attempt has to do with the hand that holds it. */
+export interface Handle {
   readonly stop: StopSignal.StopSignal
-  readonly deadline: number
+  /** Tells which job it is, and what an attempt at it may take where the job says so. */
+  readonly known: (jobId: string, timeout: Duration.Duration | undefined) => void
+}
+
+interface Hand extends Handle {
+  readonly lease: Lease
+  /** Monotonic milliseconds. */
+  deadline: number
+  jobId: string | undefined
   fiber: Fiber.RuntimeFiber<unknown> | undefined
   interrupted: boolean
 }
@@ -46,6 +55,11 @@ export class InHand {
     return this.hands.size === 0 && this.untold === 0
   }
 
+  /** The ids of the jobs in hand, as far as they could be read. */
+  get jobIds(): ReadonlyArray<string> {
+    return [...this.hands.values()].map((hand) => hand.jobId ?? "?")
+  }
+
   leases(): ReadonlyArray<Lease> {
     return [...this.hands.values()].map((hand) => hand.lease)
   }
@@ -76,18 +90,24 @@ export class InHand {
     this.settlements.push({ _tag: "Released", lease: grant.lease })
   }
 
-  /** Starts work on a grant in a fiber of its own; `deadline` in milliseconds since the epoch. */
+  /** Starts work on a grant in a fiber of its own, at monotonic milliseconds `now`, which may take `timeout`. */
   start<R>(
     grant: Grant,
-    deadline: number,
-    work: (stop: StopSignal.StopSignal) => Effect.Effect<Settlement | undefined, never, R>
+    now: number,
+    timeout: number,
+    work: (hand: Handle) => Effect.Effect<Settlement | undefined, never, R>
   ): Effect.Effect<void, never, R> {
     const hand: Hand = {
       lease: grant.lease,
       stop: StopSignal.unsafeMake(),
-      deadline,
+      deadline: now + timeout,
+      jobId: undefined,
       fiber: undefined,
-      interrupted: false
+      interrupted: false,
+      known: (jobId, own) => {
+        hand.jobId = jobId
+        if (own !== undefined) hand.deadline = now + Duration.toMillis(own)
+      }
     }
     this.hands.set(grant.lease.token, hand)
     const finish = (settlement: Settlement | undefined) =>
@@ -96,7 +116,7 @@ export class InHand {
         if (settlement !== undefined) this.settlements.push(settlement)
         return Queue.offer(this.changed, undefined)
       })
-    return Effect.map(Effect.forkDaemon(Effect.flatMap(work(hand.stop), finish)), (fiber) => {
+    return Effect.map(Effect.forkDaemon(Effect.flatMap(work(hand), finish)), (fiber) => {
       hand.fiber = fiber
     })
   }
@@ -123,7 +143,7 @@ export class InHand {
   }
 
   /** Tells attempts that are past their deadline to stop, and interrupts those that do not heed it. */
-  readonly sweep: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+  readonly sweep: Effect.Effect<void> = Effect.flatMap(monotonic, (now) => {
     const late = [...this.hands.values()].filter((hand) => hand.deadline <= now)
     return Effect.zipRight(
       Effect.forEach(late, (hand) => StopSignal.stop(hand.stop, "Deadline"), { discard: true }),

@@ -1,21 +1,24 @@
 /**
  * From a granted message to its settlement: decoded, due, known, its arguments accepted, performed.
  */
-import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Attempt from "../Attempt.ts"
 import * as Huey from "../Huey.ts"
 import * as Job from "../Job.ts"
-import type { DeadLetter, Grant, Settlement } from "../JobStore.ts"
+import * as JobId from "../JobId.ts"
+import { type DeadLetter, type Grant, maxDeliveries, poisonDetail, type Settlement } from "../JobStore.ts"
 import type { RetryPolicy } from "../RetryPolicy.ts"
-import type { StopSignal } from "../StopSignal.ts"
+import type { Handle } from "./InHand.ts"
 
 export interface Options {
   readonly codec: Huey.Codec
   /** For jobs that bring none. */
   readonly policy: RetryPolicy
+  /** The store's time, milliseconds since the epoch. */
+  readonly now: Effect.Effect<number>
 }
 
 type Known = Pick<DeadLetter, "jobId" | "job">
@@ -45,8 +48,8 @@ const settle = (
     case "Released":
       return Option.some({ _tag: outcome._tag, lease })
     case "Retry": {
-      const { delay, counted, remaining } = outcome
-      const retry = { _tag: outcome._tag, lease, delay, counted }
+      const { counted, delay, detail, postponed, remaining } = outcome
+      const retry = { _tag: outcome._tag, lease, delay, counted, ...(postponed ? {} : { detail }) }
       if (remaining === undefined) return Option.some(retry)
       return Option.some(
         Either.match(codec.encode(Huey.withCall(message, remaining)), {
@@ -64,10 +67,24 @@ const settle = (
   }
 }
 
+/** When a job was born: ids of ours say it; of others it is only known when they were first taken. */
+const bornAt = (grant: Grant, message: Huey.Message): number => {
+  const enqueuedAt = Option.getOrElse(JobId.enqueuedAt(message.id), () => grant.firstTakenAt)
+  // What waited for its time on purpose is no older for it; an id from a clock that is ahead makes nothing younger.
+  return Math.max(Math.min(enqueuedAt, grant.firstTakenAt), message.eta ?? 0)
+}
+
+/** A schema that throws is a mistake in a program, as a handler that does: it ends as an attempt. */
+const thrower = (defect: unknown): Job.Prepared<never> => ({
+  perform: () => Effect.die(defect),
+  ended: () => Effect.void,
+  maxAge: undefined
+})
+
 /** Performs what was granted; none where the lease is lost, so that there is nothing to settle. */
 export const make =
   <R>(jobs: Job.Jobs<R>, options: Options) =>
-  (grant: Grant, stop: StopSignal): Effect.Effect<Option.Option<Settlement>, never, R> =>
+  (grant: Grant, hand: Handle): Effect.Effect<Option.Option<Settlement>, never, R> =>
     Effect.gen(function* () {
       const decoded = options.codec.decode(grant.bytes)
       if (Either.isLeft(decoded)) {
@@ -77,17 +94,18 @@ export const make =
       }
       const message = decoded.right
       const known = { jobId: message.id, job: message.name }
-      const now = yield* Clock.currentTimeMillis
+      const job = jobs.get(message.name)
+      hand.known(message.id, job?.timeout)
+      if (grant.deliveries > maxDeliveries) return Option.some(yield* reject(grant, known, "Poison", poisonDetail))
+      const now = yield* options.now
       if (message.eta !== undefined && message.eta > now) {
         return Option.some<Settlement>({ _tag: "Retry", lease: grant.lease, delay: message.eta - now, counted: false })
       }
-      const job = jobs.get(message.name)
       if (job === undefined) {
         return Option.some(yield* reject(grant, known, "UnknownJob", "no job of this worker has this name"))
       }
       const prepared = yield* Effect.either(job.prepare(message.call)).pipe(
-        // A schema that throws is a mistake in a program, as a handler that does: it ends as an attempt.
-        Effect.catchAllDefect((defect) => Effect.succeed(Either.right({ perform: () => Effect.die(defect) })))
+        Effect.catchAllDefect((defect) => Effect.succeed(Either.right<Job.Prepared<R>>(thrower(defect))))
       )
       if (Either.isLeft(prepared)) {
         return Option.some(yield* reject(grant, known, "InvalidArguments", Job.explain(prepared.left)))
@@ -98,18 +116,20 @@ export const make =
           { job: message.name, id: message.id, delivery: grant.deliveries }
         )
       }
+      const policy = job.policy ?? options.policy
       const outcome = yield* Attempt.perform({
         name: message.name,
         prepared: prepared.right,
         attempt: {
           jobId: message.id,
           number: grant.attempts + 1,
-          // What waited for its time on purpose is no older for it.
-          firstTakenAt: Math.max(grant.firstTakenAt, message.eta ?? 0),
+          firstTakenAt: grant.firstTakenAt,
           expiresAt: message.expiresAt,
-          stop
+          stop: hand.stop
         },
-        policy: job.policy ?? options.policy
+        policy,
+        endsAt: message.expiresAt ?? bornAt(grant, message) + Duration.toMillis(prepared.right.maxAge ?? policy.maxAge),
+        now: options.now
       })
       return settle(options, grant, message, outcome)
       // All around a handler is uninterruptible, so that an outcome is always settled.

@@ -187,15 +187,15 @@ export const suite = (name: string, layer: (lease: Duration.Duration) => Layer.L
       }).pipe(queue(Duration.millis(300)))
     )
 
-    it.live("buries what was granted five times without an end", () =>
+    it.live("gives up what was granted six times without an end: its worker should have buried it", () =>
       Effect.gen(function* () {
         yield* enqueue("a")
-        for (const deliveries of [1, 2, 3, 4, 5]) expect(yield* takeOne).toMatchObject({ deliveries })
+        for (const deliveries of [1, 2, 3, 4, 5, 6]) expect(yield* takeOne).toMatchObject({ deliveries })
         const { buried } = yield* exchange([], 1).pipe(
           Effect.flatMap((reply) => (reply.buried.length === 0 ? Effect.fail("not yet") : Effect.succeed(reply))),
           Effect.retry(Schedule.spaced("10 millis").pipe(Schedule.upTo("5 seconds")))
         )
-        expect(buried).toMatchObject([{ letter: { reason: "Poison", deliveries: 5, attempts: 0 } }])
+        expect(buried).toMatchObject([{ letter: { reason: "Poison", deliveries: 6, attempts: 0 } }])
         const [given] = buried
         if (given === undefined) return yield* Effect.fail("one is buried")
         expect((yield* codec.decode(given.bytes)).call.args).toEqual(["a"])

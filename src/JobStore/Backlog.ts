@@ -1,0 +1,151 @@
+/**
+ * The first start on an old backlog: a site where no worker has run for months must not mail its dead codes unasked.
+ */
+import { createHash } from "node:crypto"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type { Admission, BacklogDecision, DeadLetter } from "../JobStore.ts"
+import type { RedisConnection } from "../Redis/Connection.ts"
+import type { Keys } from "../Redis/keys.ts"
+import type { RedisError } from "../Redis/RedisError.ts"
+import * as Script from "../Redis/Script.ts"
+import { allowWrites, custody, keyNames, number, numbers } from "./custody.ts"
+
+/** How many messages one call buries: a few milliseconds of Redis' time. */
+const chunk = 500
+
+/**
+ * Whether a worker may take from this queue: 0, or how many messages wait that no worker of ours has ever decided about.
+ * `decision` is `send`, `bury` or empty; once one was made, or few enough wait, the queue is ours for ever. What is to
+ * be buried is counted then, lest later messages are.
+ */
+const admitScript = Script.make({
+  name: "admit",
+  keys: keyNames,
+  args: ["limit", "decision", "schedule_offset"],
+  body: `${custody}
+${allowWrites}
+if redis.call('HEXISTS', key_counters, 'served') == 1 then return { 0, 0 } end
+local burying = tonumber(redis.call('HGET', key_counters, 'burying') or 0)
+if burying > 0 then return { 0, burying } end
+local waiting = redis.call('LLEN', key_queue) + redis.call('LLEN', key_arrived)
+  + redis.call('ZCOUNT', key_schedule, '-inf', now / 1000 + arg_schedule_offset)
+local limit = tonumber(arg_limit)
+if limit > 0 and waiting > limit and arg_decision == '' then return { waiting, 0 } end
+if waiting > 0 and arg_decision == 'bury' then
+  redis.call('HSET', key_counters, 'burying', waiting)
+  return { 0, waiting }
+end
+redis.call('HSET', key_counters, 'served', score(now))
+return { 0, 0 }
+`,
+  decode: (reply) => {
+    const [undecided, burying] = numbers(reply) ?? []
+    return undecided === undefined || burying === undefined
+      ? Either.left("not two numbers")
+      : Either.right({ undecided, burying })
+  }
+})
+
+/** The messages that wait, at most `limit`, in the order in which they would be taken. */
+const oldest = Script.make({
+  name: "oldest",
+  keys: keyNames,
+  args: ["limit", "schedule_offset"],
+  body: `${custody}
+local limit = tonumber(arg_limit)
+local found = redis.call('ZRANGEBYSCORE', key_schedule, '-inf', now / 1000 + arg_schedule_offset, 'LIMIT', 0, limit)
+for _, list in ipairs({ key_arrived, key_queue }) do
+  local rest = limit - #found
+  local part = rest > 0 and redis.call('LRANGE', list, -rest, -1) or {}
+  for i = #part, 1, -1 do found[#found + 1] = part[i] end
+end
+return found
+`,
+  decode: (reply) =>
+    Array.isArray(reply) && reply.every((item): item is Uint8Array => item instanceof Uint8Array)
+      ? Either.right(reply)
+      : Either.left("not a list of messages")
+})
+
+/**
+ * Makes dead letters of the oldest messages of a backlog, while it is what it was when it was looked at: `digest letter`
+ * of each behind the named arguments. Answers with how many are left to bury.
+ */
+const buryScript = Script.make({
+  name: "bury",
+  keys: keyNames,
+  args: ["dead_cap", "schedule_offset"],
+  body: `${custody}
+${allowWrites}
+local left = tonumber(redis.call('HGET', key_counters, 'burying') or 0)
+local function next_message()
+  local due = redis.call('ZRANGEBYSCORE', key_schedule, '-inf', now / 1000 + arg_schedule_offset, 'LIMIT', 0, 1)[1]
+  if due then return due, key_schedule end
+  for _, list in ipairs({ key_arrived, key_queue }) do
+    local bytes = redis.call('LINDEX', list, -1)
+    if bytes then return bytes, list end
+  end
+  return nil, nil
+end
+for i = first_rest, #ARGV, 2 do
+  local bytes, from = next_message()
+  if left <= 0 or not bytes or redis.sha1hex(bytes) ~= ARGV[i] then break end
+  redis.call('XADD', key_dead, 'MAXLEN', '~', arg_dead_cap, '*', 'letter', ARGV[i + 1], 'history', '')
+  if from == key_schedule then redis.call('ZREM', from, bytes) else redis.call('RPOP', from) end
+  left = left - 1
+end
+-- Somebody else may have taken from the list meanwhile.
+if left <= 0 or not next_message() then
+  left = 0
+  redis.call('HDEL', key_counters, 'burying')
+  redis.call('HSET', key_counters, 'served', score(now))
+else
+  redis.call('HSET', key_counters, 'burying', left)
+end
+return left
+`,
+  decode: number
+})
+
+/** Where the backlog is. */
+export interface Place {
+  readonly redis: RedisConnection
+  readonly keys: Keys
+  /** Seconds between the scores of huey's schedule and Unix time, now. */
+  readonly scheduleOffset: Effect.Effect<number>
+  readonly deadCap: number
+}
+
+/** Asks to take; see `JobStore`. */
+export const admit = (
+  { redis, keys, scheduleOffset }: Place,
+  limit: number,
+  decision: BacklogDecision | undefined
+): Effect.Effect<Admission, RedisError> =>
+  Effect.map(
+    Effect.flatMap(scheduleOffset, (schedule_offset) =>
+      redis.run(admitScript, { ...keys }, { limit, decision: decision ?? "", schedule_offset })
+    ),
+    ({ burying, undecided }): Admission =>
+      undecided > 0
+        ? { _tag: "Undecided", waiting: undecided }
+        : burying > 0
+          ? { _tag: "Burying", left: burying }
+          : { _tag: "Admitted" }
+  )
+
+/** Buries the oldest messages of the backlog, some hundred of them; answers with how many are left. */
+export const bury = (
+  { redis, keys, scheduleOffset, deadCap }: Place,
+  letter: (bytes: Uint8Array) => DeadLetter
+): Effect.Effect<number, RedisError> =>
+  Effect.gen(function* () {
+    const schedule_offset = yield* scheduleOffset
+    const messages = yield* redis.run(oldest, { ...keys }, { limit: chunk, schedule_offset })
+    const pairs = messages.flatMap((bytes) => [
+      createHash("sha1").update(bytes).digest("hex"),
+      JSON.stringify(letter(bytes))
+    ])
+    return yield* redis.run(buryScript, { ...keys }, { dead_cap: deadCap, schedule_offset }, pairs)
+  })

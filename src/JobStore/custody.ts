@@ -1,0 +1,77 @@
+/**
+ * Lua that the scripts of the store share: Redis' time, and what is kept of a message from its first grant to its end.
+ */
+import * as Either from "effect/Either"
+import type { Keys } from "../Redis/keys.ts"
+
+/** The keys in the order of their names: one record serves every script of the store. */
+export const keyNames = [
+  "queue",
+  "schedule",
+  "arrived",
+  "job",
+  "meta",
+  "history",
+  "inflight",
+  "delayed",
+  "dead",
+  "seen",
+  "counters",
+  "answer"
+] as const satisfies ReadonlyArray<keyof Keys>
+
+/** A write that changes nothing and that Redis allows at maxmemory: after it the others of a script are allowed too. */
+export const allowWrites = "redis.call('ZREM', key_inflight, '')"
+
+/** The numbers of a reply that consists of them. */
+export const numbers = (value: unknown): ReadonlyArray<number> | undefined =>
+  Array.isArray(value) && value.every((item): item is number => typeof item === "number") ? value : undefined
+
+/** A reply that is a number. */
+export const number = (reply: unknown): Either.Either<number, string> =>
+  typeof reply === "number" ? Either.right(reply) : Either.left("not a number")
+
+/** So many lines of a job's history are kept, the last ones. */
+const historyLines = 10
+
+/**
+ * Local functions, in front of a script's own text. `meta` is `token|deliveries|attempts|firstTakenAt`; a message
+ * without a token is in nobody's hand and waits in `delayed`.
+ */
+export const custody = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function score(millis) return string.format('%.0f', millis) end
+
+local function read_meta(id)
+  local meta = redis.call('HGET', key_meta, id)
+  if not meta then return nil end
+  local token, deliveries, attempts, first = string.match(meta, '^([^|]*)|(%d+)|(%d+)|(%d+)$')
+  return { token = token, deliveries = tonumber(deliveries), attempts = tonumber(attempts), first = tonumber(first) }
+end
+local function write_meta(id, token, meta)
+  redis.call('HSET', key_meta, id,
+    string.format('%s|%d|%d|%.0f', token, math.max(0, meta.deliveries), meta.attempts, meta.first))
+end
+local function forget(id)
+  redis.call('ZREM', key_inflight, id)
+  redis.call('HDEL', key_job, id)
+  redis.call('HDEL', key_meta, id)
+  redis.call('HDEL', key_history, id)
+end
+local function delay(id, meta, due)
+  write_meta(id, '', meta)
+  redis.call('ZADD', key_delayed, score(due), id)
+  redis.call('ZREM', key_inflight, id)
+end
+-- What was in hand when its worker stopped or died goes in front of what waits for its turn since later.
+local function give_back(id, meta) delay(id, meta, meta.first) end
+local function history(id) return redis.call('HGET', key_history, id) or '' end
+local function note(id, attempt, detail)
+  local lines = history(id)
+  lines = (lines == '' and '' or lines .. '\\n') .. score(now) .. ' ' .. attempt .. ' ' .. detail
+  local _, breaks = string.gsub(lines, '\\n', '')
+  if breaks >= ${historyLines} then lines = string.gsub(lines, '^[^\\n]*\\n', '') end
+  redis.call('HSET', key_history, id, lines)
+end
+`

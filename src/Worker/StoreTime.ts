@@ -1,0 +1,31 @@
+/**
+ * The store's time between two of its answers. By it jobs expire: a worker's own clock may be wrong, or jump.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+
+/** Milliseconds that no setting of a clock moves. */
+export const monotonic: Effect.Effect<number> = Effect.map(Clock.currentTimeNanos, (nanos) =>
+  Number(nanos / 1_000_000n)
+)
+
+export interface StoreTime {
+  /** Milliseconds since the epoch. Before the store's first answer by the worker's own clock. */
+  readonly now: Effect.Effect<number>
+  /** The store just said that it is this late. */
+  readonly sync: (now: number) => Effect.Effect<void>
+}
+
+export const make: Effect.Effect<StoreTime> = Effect.map(
+  Effect.zipWith(Clock.currentTimeMillis, monotonic, (wall, steady) => wall - steady),
+  (initial) => {
+    let offset = initial
+    return {
+      now: Effect.map(monotonic, (steady) => steady + offset),
+      sync: (now) =>
+        Effect.map(monotonic, (steady) => {
+          offset = now - steady
+        })
+    }
+  }
+)

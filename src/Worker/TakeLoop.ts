@@ -1,0 +1,111 @@
+/**
+ * The take loop and what keeps it going: the wake-up that tells it of arrivals, and the watchdog that finds it stuck. The
+ * worst fault of a worker is to live on after an outage and take nothing.
+ */
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
+import type { JobStore, JobStoreError } from "../JobStore.ts"
+import type { InHand } from "./InHand.ts"
+import type { Outage } from "./Outage.ts"
+import { monotonic } from "./StoreTime.ts"
+
+export interface Options<out R> {
+  readonly store: Context.Tag.Service<JobStore>
+  readonly inHand: InHand
+  readonly slots: number
+  readonly outage: Outage
+  /** One exchange with the store; answers with the milliseconds until something is due. */
+  readonly turn: Effect.Effect<number | undefined, JobStoreError, R>
+  /** Extends the leases in hand. */
+  readonly beat: Effect.Effect<void>
+}
+
+export interface TakeLoop<out R> {
+  /** Fails only where the store never answered and the patience with it is over. */
+  readonly run: Effect.Effect<never, JobStoreError, R>
+  /** Waits for an arrival where there is a free slot, once. */
+  readonly wakeUp: Effect.Effect<void>
+  /** Looks once whether the loop still comes round. */
+  readonly watch: Effect.Effect<void>
+  /** Whether the store answered an exchange within so long. */
+  readonly isTaking: (within: Duration.Duration) => Effect.Effect<boolean>
+}
+
+/** An exchange comes round at least so often, whatever the wake-up does. Milliseconds. */
+const longestWait = 10_000
+
+/** The shortest wait between two exchanges that have nothing to do: a store that is always due must not spin us. */
+const shortestWait = 20
+
+/** No command may take so long: a loop that does not even fail for this time is stuck. Milliseconds. */
+const stuckAfter = 2 * longestWait
+
+/** After a failed wake-up the next one waits so long; an interval of polling meanwhile. */
+const wakeUpPause = Duration.seconds(1)
+
+export const make = Effect.fnUntraced(function* <R>({
+  beat,
+  inHand,
+  outage,
+  slots,
+  store,
+  turn
+}: Options<R>): Effect.fn.Return<TakeLoop<R>> {
+  const idle = yield* Queue.sliding<void>(1)
+  let triedAt = yield* monotonic
+  let answeredAt = Number.NEGATIVE_INFINITY
+
+  const tried = Effect.ensuring(
+    turn,
+    Effect.map(monotonic, (now) => {
+      triedAt = now
+    })
+  )
+  const run = Effect.gen(function* () {
+    for (;;) {
+      // Before the exchange after a failure reclaims leases that ended meanwhile, and grants us our own jobs once more.
+      const due = yield* outage.persist(
+        tried,
+        Effect.suspend(() => (inHand.size > 0 ? beat : Effect.void))
+      )
+      answeredAt = triedAt
+      const hasFreeSlot = inHand.size < slots
+      if (hasFreeSlot) yield* Queue.offer(idle, undefined)
+      const wait = Math.max(shortestWait, Math.min(due ?? longestWait, longestWait))
+      yield* Effect.raceFirst(Queue.take(inHand.changed), Effect.sleep(hasFreeSlot ? wait : longestWait))
+    }
+  })
+
+  const wakeUp = Queue.take(idle).pipe(
+    Effect.zipRight(
+      // A message that comes while all slots are taken is left to the other workers.
+      Effect.catchAll(
+        Effect.suspend(() => (inHand.size < slots ? store.arrival : Effect.void)),
+        (error) => Effect.zipRight(Effect.logDebug(`no wake-up: ${error.detail}`), Effect.sleep(wakeUpPause))
+      )
+    ),
+    Effect.zipRight(Queue.offer(inHand.changed, undefined)),
+    Effect.asVoid
+  )
+
+  const watch = Effect.gen(function* () {
+    const now = yield* monotonic
+    if (now - triedAt < stuckAfter) return
+    yield* Effect.logError(`the take loop has not come round for ${now - triedAt} ms: it gets new connections`)
+    triedAt = now
+    yield* store.reconnect
+  })
+
+  return {
+    run,
+    wakeUp,
+    watch,
+    isTaking: (within) => Effect.map(monotonic, (now) => now - answeredAt <= Duration.toMillis(within))
+  }
+})
+
+/** How often a watchdog looks. */
+export const watchInterval = Schedule.spaced("1 second")

@@ -1,0 +1,95 @@
+/**
+ * One turn of the take loop: tells the store what has ended, and starts what it grants.
+ */
+
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Metric from "effect/Metric"
+import type * as Huey from "../Huey.ts"
+import type { Buried, Exchange, Grant, JobStore, JobStoreError, Settlement } from "../JobStore.ts"
+import * as Metrics from "../Metrics.ts"
+import type { Handle, InHand } from "./InHand.ts"
+import { monotonic, type StoreTime } from "./StoreTime.ts"
+
+export interface Options<out R> {
+  readonly store: Context.Tag.Service<JobStore>
+  readonly storeTime: StoreTime
+  readonly inHand: InHand
+  readonly codec: Huey.Codec
+  readonly slots: number
+  /** What an attempt may take, milliseconds. */
+  readonly timeout: number
+  readonly work: (grant: Grant, hand: Handle) => Effect.Effect<Settlement | undefined, never, R>
+}
+
+export interface Turn<out R> {
+  /** Settles, takes and starts; answers with the milliseconds until something is due. Never interrupted. */
+  readonly take: Effect.Effect<number | undefined, JobStoreError, R>
+  /** From then on a turn settles and takes nothing. */
+  readonly stopTaking: Effect.Effect<void>
+}
+
+const logBuried = (codec: Huey.Codec, { bytes, letter }: Buried) =>
+  Effect.annotateLogs(
+    Effect.logError(`dead: ${letter.reason}: ${letter.detail}, ${letter.deliveries} times`),
+    Either.match(codec.decode(bytes), {
+      onLeft: () => ({ id: "?", job: "?" }),
+      onRight: ({ id, name }) => ({ id, job: name })
+    })
+  )
+
+const logSettled = (inHand: InHand, settlements: ReadonlyArray<Settlement>, settled: Exchange["settled"]) =>
+  Effect.forEach(
+    settlements.filter((settlement, index) => settled[index] === false && !inHand.wasToldBefore(settlement)),
+    ({ _tag }) => Effect.logError(`settled too late (${_tag}): the lease was over, it may be done twice`),
+    { discard: true }
+  )
+
+export const make = <R>(options: Options<R>): Turn<R> => {
+  const { codec, inHand, slots, store, storeTime, timeout, work } = options
+  const isLate = (millis: number) => millis > Duration.toMillis(store.lease) / 3
+  let taking = true
+
+  /** Grants whose leases still hold. One that would be begun late may have lost its lease meanwhile. */
+  const stillHeld = (grants: ReadonlyArray<Grant>, millis: number) =>
+    grants.length === 0 || !isLate(millis)
+      ? Effect.succeed(grants)
+      : Effect.flatMap(store.extend(grants.map(({ lease }) => lease)), (held) => {
+          const kept = grants.filter((_, index) => held[index] === true)
+          return Effect.as(
+            Effect.logWarning(`${grants.length} grants came ${millis} ms late, ${kept.length} of them still hold`),
+            kept
+          )
+        })
+
+  const take = Effect.gen(function* () {
+    const settlements = inHand.take()
+    const askedAt = yield* monotonic
+    const reply = yield* Effect.onError(
+      store.exchange(settlements, taking ? Math.max(0, slots - inHand.size) : 0),
+      () => Effect.sync(() => inHand.notTold())
+    )
+    inHand.told()
+    yield* storeTime.sync(reply.now)
+    yield* logSettled(inHand, settlements, reply.settled)
+    for (const buried of reply.buried) yield* logBuried(codec, buried)
+    if (reply.duplicates > 0) yield* Effect.logInfo(`left out ${reply.duplicates} that a producer had pushed twice`)
+    const now = yield* monotonic
+    for (const grant of yield* stillHeld(reply.grants, now - askedAt)) {
+      if (taking) yield* inHand.start(grant, now, timeout, (hand) => work(grant, hand))
+      else inHand.release(grant)
+    }
+    yield* Metric.set(Metrics.inHand, inHand.size)
+    yield* Metric.set(Metrics.lastExchange, reply.now / 1_000)
+    return reply.nextDueIn
+  }).pipe(Effect.uninterruptible)
+
+  return {
+    take,
+    stopTaking: Effect.sync(() => {
+      taking = false
+    })
+  }
+}
