@@ -87,6 +87,15 @@ redis.call('HDEL', key_job, '')
 redis.call('LTRIM', key_arrived, 0, -1)
 redis.call('LTRIM', key_queue, 0, -1)
 
+-- Housekeeping stands here for the same reason.
+local old = redis.call('ZRANGEBYSCORE', key_seen, '-inf', now - arg_seen_age, 'LIMIT', 0, ${batch})
+if #old > 0 then redis.call('ZREM', key_seen, unpack(old)) end
+local above = redis.call('ZCARD', key_seen) - arg_seen_cap
+if above > 0 then redis.call('ZREMRANGEBYRANK', key_seen, 0, math.min(above, ${batch}) - 1) end
+for _, entry in ipairs(redis.call('XRANGE', key_dead, '-', score(now - arg_dead_age), 'COUNT', ${batch})) do
+  redis.call('XDEL', key_dead, entry[1])
+end
+
 local function bury(letter, id)
   redis.call('XADD', key_dead, 'MAXLEN', '~', arg_dead_cap, '*', 'letter', letter, 'history', history(id))
   forget(id)
@@ -203,16 +212,9 @@ end
 -- The worker is told to come again at once where more was left out than one call may.
 local again = duplicates >= ${batch}
 
+-- Where an ACL denies it, a lost answer waits for the end of its leases.
 if #granted > 0 then
-  redis.call('SET', key_answer, arg_nonce .. ' ' .. table.concat(granted, ' '), 'PX', arg_lease)
-end
-
-local old = redis.call('ZRANGEBYSCORE', key_seen, '-inf', now - arg_seen_age, 'LIMIT', 0, ${batch})
-if #old > 0 then redis.call('ZREM', key_seen, unpack(old)) end
-local above = redis.call('ZCARD', key_seen) - arg_seen_cap
-if above > 0 then redis.call('ZREMRANGEBYRANK', key_seen, 0, math.min(above, ${batch}) - 1) end
-for _, entry in ipairs(redis.call('XRANGE', key_dead, '-', score(now - arg_dead_age), 'COUNT', ${batch})) do
-  redis.call('XDEL', key_dead, entry[1])
+  redis.pcall('SET', key_answer, arg_nonce .. ' ' .. table.concat(granted, ' '), 'PX', arg_lease)
 end
 
 local next_due = again and 0 or -1

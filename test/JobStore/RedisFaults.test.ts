@@ -33,7 +33,8 @@ describe("JobStore.Redis", () => {
     Effect.gen(function* () {
       const { connection, port } = yield* RedisServer.make()
       const { use } = connection
-      for (const name of ["arrived", "job", "meta", "inflight", "delayed", "dead", "counters"]) {
+      const names = ["arrived", "job", "meta", "history", "inflight", "delayed", "dead", "seen", "counters"]
+      for (const name of names) {
         yield* use((client) => client.flushall())
         yield* use((client) => client.set(own(name), "x"))
         yield* use((client) => client.lpush("huey.redis.huey", "a", "b"))
@@ -55,7 +56,7 @@ describe("JobStore.Redis", () => {
       const { connection, port } = yield* RedisServer.make()
       const { use } = connection
       const as = store(port, { username: "worker", password: Redacted.make("pw") })
-      for (const denied of ["hset", "hincrby", "zadd", "ltrim", "hdel", "zrem"]) {
+      for (const denied of ["hset", "hincrby", "zadd", "ltrim", "hdel", "zrem", "zcard", "xrange", "zscore"]) {
         yield* use((client) => client.flushall())
         yield* use((client) =>
           client.call("ACL", "SETUSER", "worker", "reset", "on", ">pw", "~*", "+@all", `-${denied}`)
