@@ -13,6 +13,9 @@ import { monotonic } from "./StoreTime.ts"
 /** Between two tries: soon back, and far from spinning. */
 export const storePause = Duration.millis(500)
 
+/** Before the second try, and twice as long before each further one up to {@link storePause}: most links come back at once. */
+const firstPause = Duration.millis(50)
+
 /** Often enough to be seen, too rare to fill a disk. */
 const pause = Duration.toMillis("1 minute")
 
@@ -61,7 +64,7 @@ export const make = (wait: Duration.Duration | undefined): Effect.Effect<Outage>
     )
     const persist: Outage["persist"] = (question, meanwhile = Effect.void) =>
       Effect.gen(function* () {
-        for (;;) {
+        for (let pause = firstPause; ; pause = Duration.min(Duration.times(pause, 2), storePause)) {
           const answer = yield* Effect.either(question)
           if (answer._tag === "Right") {
             answered = true
@@ -70,7 +73,7 @@ export const make = (wait: Duration.Duration | undefined): Effect.Effect<Outage>
           }
           const silent = yield* failed(answer.left)
           if (!answered && wait !== undefined && silent >= Duration.toMillis(wait)) return yield* answer.left
-          yield* Effect.sleep(storePause)
+          yield* Effect.sleep(pause)
           yield* meanwhile
         }
       })

@@ -23,6 +23,8 @@ import * as Redis from "../../src/Redis.ts"
 export interface Server {
   readonly port: number
   readonly url: string
+  /** Where it keeps its files. */
+  readonly directory: string
   /** Sends a signal and waits for the end. */
   readonly stop: (signal?: NodeJS.Signals) => Effect.Effect<void>
   /** Sends a signal that does not end it. */
@@ -86,7 +88,7 @@ export const make = Effect.fnUntraced(function* (args: ReadonlyArray<string> = [
     Effect.sync(() => {
       child?.kill(name)
     })
-  return { signal, connection, port, url: `redis://127.0.0.1:${port}/0`, stop, start } satisfies Server
+  return { signal, connection, port, directory, url: `redis://127.0.0.1:${port}/0`, stop, start } satisfies Server
 })
 
 export class RedisServer extends Context.Tag("test/RedisServer")<RedisServer, Server>() {}
