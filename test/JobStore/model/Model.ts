@@ -18,7 +18,7 @@ interface Custody {
 }
 
 /** What a worker knows; nothing of it is lost when Redis loses its last writes. */
-export interface Client {
+interface Client {
   /** Everything that was ever granted to it, and what of it it was told of. */
   readonly grants: Array<Lease>
   /** Numbers of its exchanges whose answers got lost, since the last one that arrived. */
