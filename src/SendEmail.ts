@@ -2,7 +2,10 @@
  * The job that mails: `smtpserver.send_email` of eduMFA and privacyIDEA; and `sendEmail`, which an MFA server calls.
  */
 import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Job from "./Job.ts"
@@ -100,28 +103,50 @@ const afterDelivery = Effect.fnUntraced(function* (
   return yield* Effect.fail(new Job.JobFailure({ verdict, reason, remaining }))
 })
 
-/** The job. Its handler needs a Mailer, which whoever enqueues it does not. */
-export const job = Job.make({
-  name: "edumfa.lib.smtpserver.smtpserver.send_email",
-  aliases: ["privacyidea.lib.smtpserver.smtpserver.send_email"],
-  params: ["config", "recipient", "subject", "body", "sender", "reply_to", "mimetype"],
-  args: Arguments,
-  // The Mailer is told to stop, and answers: before the final dot at once, after it with the server's reply.
-  heedsStop: true,
-  run: Effect.fnUntraced(function* (args, { jobId, firstTakenAt, stop }) {
-    const mailer = yield* Mailer
-    const server = yield* Effect.mapError(
-      SmtpServer.fromRow(args.config),
-      (cause) => new Job.JobFailure({ verdict: cause.verdict, reason: cause.message, cause })
-    )
-    const mail = yield* toMail(args)
-    const delivery = yield* Effect.mapError(
-      mailer.send(server, mail, { id: jobId, date: firstTakenAt, stop }),
-      (cause) => new Job.JobFailure({ verdict: cause.verdict, reason: cause.message, cause })
-    )
-    yield* afterDelivery(args, delivery)
+export interface Options {
+  /** How old a mail without an expiry may become, by the identifier of its SMTP server. Default: as the worker's policy says. */
+  readonly maxAges?: ReadonlyMap<string, Duration.Duration>
+}
+
+const maxAgesKey = "EDUMFA_QUEUE_WORKER_MAX_AGES"
+
+/** EDUMFA_QUEUE_WORKER_MAX_AGES: seconds from 1, by the identifier of an SMTP server, `{'otp': 300}`. */
+export const config: Config.Config<Options> = Config.hashMap(Config.number(), maxAgesKey).pipe(
+  Config.validate({
+    message: "expected seconds from 1 for each identifier of an SMTP server",
+    validation: (ages) => HashMap.every(ages, (seconds) => seconds >= 1)
+  }),
+  Config.withDefault(HashMap.empty<string, number>()),
+  Config.map((ages) => ({ maxAges: new Map(HashMap.toEntries(HashMap.map(ages, (age) => Duration.seconds(age)))) }))
+)
+
+/** The job with options. Its handler needs a Mailer, which whoever enqueues it does not. */
+export const make = ({ maxAges = new Map() }: Options = {}) =>
+  Job.make({
+    name: "edumfa.lib.smtpserver.smtpserver.send_email",
+    aliases: ["privacyidea.lib.smtpserver.smtpserver.send_email"],
+    params: ["config", "recipient", "subject", "body", "sender", "reply_to", "mimetype"],
+    args: Arguments,
+    maxAge: ({ config: { identifier } }) => (typeof identifier === "string" ? maxAges.get(identifier) : undefined),
+    // The Mailer is told to stop, and answers: before the final dot at once, after it with the server's reply.
+    heedsStop: true,
+    run: Effect.fnUntraced(function* (args, { jobId, firstTakenAt, stop }) {
+      const mailer = yield* Mailer
+      const server = yield* Effect.mapError(
+        SmtpServer.fromRow(args.config),
+        (cause) => new Job.JobFailure({ verdict: cause.verdict, reason: cause.message, cause })
+      )
+      const mail = yield* toMail(args)
+      const delivery = yield* Effect.mapError(
+        mailer.send(server, mail, { id: jobId, date: firstTakenAt, stop }),
+        (cause) => new Job.JobFailure({ verdict: cause.verdict, reason: cause.message, cause })
+      )
+      yield* afterDelivery(args, delivery)
+    })
   })
-})
+
+/** The job with its defaults. */
+export const job = make()
 
 /** What became of a mail: it waits on the queue under this id, or the SMTP server has it. */
 export type Sent =

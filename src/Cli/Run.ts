@@ -48,9 +48,6 @@ export const options: CliOption.Options<Given> = CliOption.all(
 const value = (given: Given, name: (typeof Options.options)[number]["long"]): Option.Option<string> =>
   given[name] ?? Option.none()
 
-/** The jobs this command knows. */
-const jobs = Job.jobs(SendEmail.job)
-
 /** Where the log goes, and why it does not go to the file where it does not. */
 const logTarget = Effect.fnUntraced(function* (given: Given, logConfig: Option.Option<string>) {
   const logfile = value(given, "logfile")
@@ -75,6 +72,8 @@ interface Settings {
   readonly source: string
   readonly store: Layer.Layer<JobStore>
   readonly mailer: Layer.Layer<Mailer>
+  /** The jobs this command knows. */
+  readonly jobs: Job.Jobs<Mailer>
   readonly log: QueueLogger.Options
   /** Why the log does not go to a file, or "". */
   readonly logReason: string
@@ -105,6 +104,7 @@ const readSettings = Effect.fnUntraced(function* (
     source,
     store,
     mailer,
+    jobs: Job.jobs(SendEmail.make(yield* get(SendEmail.config))),
     log: { ...target, level, pid: process.pid },
     logReason: reason,
     keyFile: yield* Effect.either(EncKey.check),
@@ -151,7 +151,7 @@ const renewed = (process: Process, read: Read): Effect.Effect<Settings, never, F
 const live = (given: Given, process: Process, read: Read, settings: Settings) =>
   Effect.acquireUseRelease(
     startBlock(given, settings).pipe(
-      Effect.zipRight(Worker.run(jobs, settings.worker)),
+      Effect.zipRight(Worker.run(settings.jobs, settings.worker)),
       Effect.provide(Layer.merge(settings.store, settings.mailer)),
       // Its end is told where it is joined.
       Effect.withUnhandledErrorLogLevel(Option.none()),

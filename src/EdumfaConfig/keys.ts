@@ -44,6 +44,7 @@ const accepted: Readonly<Record<string, { readonly example?: string }>> = {
   EDUMFA_QUEUE_WORKER_GRACE: { example: "8" },
   EDUMFA_QUEUE_WORKER_HEARTBEAT: { example: "10" },
   EDUMFA_QUEUE_WORKER_FIRST_BACKLOG: { example: "1000" },
+  EDUMFA_QUEUE_WORKER_MAX_AGES: { example: "{'otp': 300}" },
   EDUMFA_QUEUE_WORKER_TIMEOUT: { example: "60" },
   EDUMFA_ENCFILE: { example: "'/etc/edumfa/enckey'" },
   EDUMFA_LOGLEVEL: { example: "20" }

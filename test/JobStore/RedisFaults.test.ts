@@ -118,17 +118,21 @@ describe("JobStore.Redis", () => {
     })
   )
 
-  it.scopedLive("is woken also by a Redis that has no BLMOVE yet, and puts back what that moved", () =>
+  it.scopedLive("works on a Redis of version 6.0, which has neither BLMOVE nor LMOVE, and puts back what moved", () =>
     Effect.gen(function* () {
-      const { connection, port } = yield* RedisServer.make(["--rename-command", "BLMOVE", ""])
+      const renamed = ["BLMOVE", "LMOVE"].flatMap((name) => ["--rename-command", name, ""])
+      const { connection, port } = yield* RedisServer.make(renamed)
       const { use } = connection
-      yield* use((client) => client.lpush("huey.redis.huey", "a", "b", "c"))
-      yield* Effect.provide(
-        Effect.flatMap(JobStore, (it) => Effect.zipRight(it.arrival, it.arrival)),
-        store(port)
-      )
-      const list = use((client) => client.lrange("huey.redis.huey", 0, -1))
-      expect(yield* list).toEqual(["c", "b", "a"])
+      yield* use((client) => client.lpush("huey.redis.huey", "a", "b", "c", "d"))
+      yield* Effect.gen(function* () {
+        const { arrival, drain, exchange } = yield* JobStore
+        yield* Effect.zipRight(arrival, arrival)
+        const { grants } = yield* exchange([], 1)
+        expect(grants.map(({ bytes }) => Buffer.from(bytes).toString())).toEqual(["a"])
+        expect(yield* drain).toBe(2)
+        yield* arrival
+      }).pipe(Effect.provide(store(port)))
+      expect(yield* use((client) => client.lrange("huey.redis.huey", 0, -1))).toEqual(["d", "c", "b", "a"])
     })
   )
 
