@@ -1,13 +1,19 @@
 /**
- * One connection of ioredis, wrapped: every use of it is an Effect that fails with a RedisError.
+ * A connection that cannot get stuck: it keeps one link to Redis open, and opens another whenever that ends or falls
+ * silent. Every use of it is an Effect that fails with a RedisError and leaves nothing behind.
  */
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Predicate from "effect/Predicate"
-import * as Redacted from "effect/Redacted"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as FiberSet from "effect/FiberSet"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { Redis as IORedis, type RedisOptions } from "ioredis"
-import { fromCause, RedisError, unwrap } from "./RedisError.ts"
+import type { Redis as IORedis } from "ioredis"
+import * as Link from "./Link.ts"
+import { fromCause, RedisError } from "./RedisError.ts"
 import type { Argument, Script } from "./Script.ts"
 import type { RedisAddress } from "./Url.ts"
 
@@ -28,38 +34,86 @@ export interface RedisConnection {
     args: Readonly<Record<Arg, Argument>>,
     rest?: ReadonlyArray<Argument>
   ) => Effect.Effect<Reply, RedisError>
+  /** Throws the link away, with the driver's client, and opens another; commands in hand fail with reason Connection. */
+  readonly replace: Effect.Effect<void>
 }
 
-/** Milliseconds without the reply to a command after which a link is taken for dead: the only cure of a half-open one. */
+/**
+ * Milliseconds that a command waits for a link, and then for its reply, after which the link is taken for dead: the only
+ * cure of one that is open at our end alone.
+ */
 const silences: Readonly<Record<Profile, number>> = { producer: 3_000, worker: 5_000, blocking: 5_000 }
 
-const options = (address: RedisAddress, clientName: string | undefined): RedisOptions => ({
-  ...(clientName === undefined ? {} : { connectionName: clientName }),
-  host: address.host,
-  port: address.port,
-  db: address.db,
-  ...(address.username === undefined ? {} : { username: address.username }),
-  ...(address.password === undefined ? {} : { password: Redacted.value(address.password) }),
-  lazyConnect: true,
-  connectTimeout: 5_000,
-  // A half-open link answers no goodbye.
-  disconnectTimeout: 500,
-  keepAlive: 30_000,
-  // A reply to CLIENT SETINFO is an error before Redis 7.2, and denied by a minimal ACL.
-  disableClientInfo: true,
-  // Nothing is ever sent twice by the driver: all commands in hand fail when a connection ends.
-  maxRetriesPerRequest: 0,
-  retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 5), 1_000)
-})
+/** A try to open a link may take so long, with its handshake and a PING: a slow Redis is reached as well. Milliseconds. */
+const patience = 5_000
+
+/**
+ * A try that is not done after so long gets another at its side, and the first that is open is taken. What a network
+ * has swallowed never arrives, so only a try begun after that is over can be answered: this, not the patience, is how
+ * soon. No more than five (patience / stagger) are under way at a time. Milliseconds.
+ */
+const stagger = 1_000
+
+/** Milliseconds between tries that fail: 50, 100, 200, 400, 800, then 1000. */
+const pause = (failures: number) => Math.min(50 * 2 ** Math.min(failures, 5), 1_000)
 
 const onWire = (value: Argument): string | number | Buffer =>
   value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value
 
-/** Whether Redis has not that database, or an ACL denies it. */
-const isRefusedSelect = (error: unknown): boolean =>
-  Predicate.hasProperty(error, "command") &&
-  Predicate.hasProperty(error.command, "name") &&
-  error.command.name === "select"
+const replaced = new RedisError({ reason: "Connection", detail: "the connection to Redis was replaced" })
+
+/** Keeps a link open in the background, and hands it out. */
+const keep = Effect.fnUntraced(function* (address: RedisAddress, clientName: string | undefined) {
+  let link: Link.Link | undefined
+  let next = Deferred.unsafeMake<Link.Link, RedisError>(FiberId.none)
+  const alive = () => (link?.alive() ? link : undefined)
+  const announce = (outcome: Effect.Effect<Link.Link, RedisError>) => {
+    const awaited = next
+    next = Deferred.unsafeMake(FiberId.none)
+    Deferred.unsafeDone(awaited, outcome)
+  }
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      announce(Effect.fail(Link.closed))
+      Deferred.unsafeDone(next, Effect.fail(Link.closed))
+    })
+  )
+
+  /** Opens a link and lives as long as it does. */
+  const attempt = Link.open(address, clientName).pipe(
+    // Whoever waits has a limit of its own, and the next try may be answered: one without an answer tells nobody.
+    Effect.timeoutOption(patience),
+    Effect.flatMap((opened) => {
+      if (Option.isNone(opened) || alive() !== undefined) return Effect.void
+      link = opened.value
+      announce(Effect.succeed(link))
+      return link.ended
+    }),
+    Effect.scoped,
+    Effect.catchAllCause((cause) =>
+      Effect.sync(() => {
+        if (!Cause.isInterruptedOnly(cause)) announce(Effect.fail(fromCause(Cause.squash(cause))))
+      })
+    )
+  )
+
+  const tries = yield* FiberSet.make<void>()
+  let failures = 0
+  yield* FiberSet.run(tries, attempt).pipe(
+    Effect.flatMap((fiber) => Effect.timeoutOption(Fiber.await(fiber), stagger)),
+    Effect.flatMap((ended) => {
+      // Refused, or ended as soon as it was open.
+      if (Option.isSome(ended)) return Effect.sleep(pause(failures++))
+      const open = alive()
+      if (open === undefined) return Effect.void
+      failures = 0
+      return open.ended
+    }),
+    Effect.forever,
+    Effect.forkScoped
+  )
+  return { alive, next: Effect.suspend(() => Deferred.await(next)) }
+})
 
 /** Opens a connection in the background; commands wait for the first try to connect, no longer. */
 export const connect = (
@@ -67,53 +121,18 @@ export const connect = (
   profile: Profile,
   clientName: string | undefined
 ): Effect.Effect<RedisConnection, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    let lastError: unknown
-    const note = (error: unknown) => {
-      lastError = error
-    }
-    const client = yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        const client = new IORedis({
-          ...options(address, clientName),
-          // A demoted or loading server is left; 1 is "reconnect, and do not send the command again".
-          reconnectOnError: (error) => {
-            if (!/^(READONLY|LOADING|MASTERDOWN)/.test(unwrap(error.message))) return false
-            note(error)
-            return 1
-          }
-        })
-        client.on("error", (error: unknown) => {
-          note(error)
-          // ioredis would go on in database 0. The link is ended before it is ready, so that nothing is executed there.
-          if (isRefusedSelect(error)) client.disconnect(true)
-        })
-        client.on("connect", () => note(undefined))
-        // What it fails with, the error event has said better; the commands that wait for it fail too.
-        client.connect().catch(() => {})
-        return client
-      }),
-      (client) => Effect.sync(() => client.disconnect())
-    )
-    // ioredis' own socketTimeout outlives its connection and then destroys the next one (5.11), and costs a fiber's timer
-    // for each command: hence a plain timer here.
-    const use: RedisConnection["use"] = (f, silence = silences[profile]) =>
-      Effect.async((resume) => {
-        const timer = setTimeout(() => {
-          note(new Error(`no reply within ${silence} ms`))
-          client.disconnect(true)
-        }, silence)
-        f(client).then(
-          (value) => {
-            clearTimeout(timer)
-            resume(Effect.succeed(value))
-          },
-          (cause: unknown) => {
-            clearTimeout(timer)
-            resume(Effect.fail(fromCause(cause, lastError)))
-          }
+  Effect.map(keep(address, clientName), (links) => {
+    const patienceOf = silences[profile]
+    const use: RedisConnection["use"] = (f, silence = patienceOf) =>
+      Effect.suspend(() => {
+        const open = links.alive()
+        if (open !== undefined) return open.call(f, silence)
+        return links.next.pipe(
+          Effect.timeoutFail({ duration: patienceOf, onTimeout: () => Link.silent(patienceOf) }),
+          Effect.flatMap((opened) => opened.call(f, silence))
         )
       })
+    const replaceBy = (error: RedisError) => Effect.sync(() => links.alive()?.end(error))
     const run: RedisConnection["run"] = (script, keys, args, rest = []) => {
       const values: Array<string | number | Buffer> = [script.keys.length]
       for (const key of script.keys) values.push(keys[key])
@@ -128,12 +147,16 @@ export const connect = (
         })
       ).pipe(
         Effect.flatMap((reply) =>
-          Either.mapLeft(
-            script.decode(reply),
-            (wrong) => new RedisError({ reason: "Reply", detail: `unexpected reply of ${script.name}: ${wrong}` })
-          )
+          Either.match(script.decode(reply), {
+            onRight: Effect.succeed,
+            // It may be the reply to another command: then all that follow are.
+            onLeft: (wrong) => {
+              const error = new RedisError({ reason: "Reply", detail: `unexpected reply of ${script.name}: ${wrong}` })
+              return Effect.zipRight(replaceBy(error), Effect.fail(error))
+            }
+          })
         )
       )
     }
-    return { use, run }
+    return { use, run, replace: replaceBy(replaced) }
   })

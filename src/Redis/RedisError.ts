@@ -5,7 +5,7 @@ import * as Data from "effect/Data"
 
 /**
  * What went wrong. `Connection`: no answer came, the command may have been executed or not; the others are answers:
- * `Auth` a wrong or missing password, `Denied` by an ACL, `ReadOnly` a replica, `Loading` or busy, `OutOfMemory` at
+ * `Auth` a wrong or missing password, `Denied` by an ACL, `ReadOnly` a replica, `Loading` or busy or full, `OutOfMemory` at
  * maxmemory, `Persistence` cannot write to its disk, `WrongType` another program's key, `Reply` anything else.
  */
 export type RedisReason =
@@ -31,37 +31,43 @@ export class RedisError extends Data.TaggedError("RedisError")<{
 }
 
 const answers: ReadonlyArray<readonly [RegExp, RedisReason]> = [
-  [/^(NOAUTH|WRONGPASS)|invalid password|invalid username/i, "Auth"],
-  [/^NOPERM/, "Denied"],
+  [/^(NOAUTH|WRONGPASS)|invalid password|invalid username|any password configured|no password is set/i, "Auth"],
+  [/^(NOPERM|DENIED)/, "Denied"],
   [/^READONLY/, "ReadOnly"],
-  [/^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)/, "Loading"],
+  [/^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|ERR max number of clients)/, "Loading"],
   [/^OOM/, "OutOfMemory"],
   [/^MISCONF/, "Persistence"],
   [/^WRONGTYPE/, "WrongType"]
 ]
 
-/** The connection ended, and nothing said why. */
-const lost = new Error("connection lost")
+/** A connection ended, and nothing said why. */
+export const lost: Error = new Error("connection lost")
 
-/** The words in front of a reply that a failed ready check and, before Redis 7, a script put there. */
-const wrapping = /^(?:Ready check failed: )?(?:ERR Error running script .*?: )?(?:@user_script: ?\d+: )*-?/
+/** The words that a script puts in front of a reply before Redis 7. */
+const wrapping = /^(?:ERR Error running script .*?: )?(?:@user_script: ?\d+: )*-?/
 
 /** A reply without what is put in front of it. */
 export const unwrap = (message: string): string => message.replace(wrapping, "")
 
-/** Sorts what a command was rejected with; `lastError` is what the connection last complained of. */
-export const fromCause = (cause: unknown, lastError: unknown): RedisError => {
-  const own = cause instanceof Error ? cause : new Error(String(cause))
-  // What ioredis flushes with says only that it gave up; the error event before it says why.
-  const error = own.name !== "MaxRetriesPerRequestError" ? own : lastError instanceof Error ? lastError : lost
-  const text = unwrap(error.message)
-  if (error.name === "ReplyError" || error.message.startsWith("Ready check failed: ")) {
-    const reason = answers.find(([pattern]) => pattern.test(text))?.[1] ?? "Reply"
-    return new RedisError({ reason, detail: `Redis answers ${text.slice(0, 200)}`, cause })
+/** What ioredis says of a reply that no command waits for, with the reply behind it. */
+const unasked = /^Command queue state error\..*? Last (?:error|reply): (.*)$/s
+
+/** What came is no reply of a Redis to our commands. */
+export const nonsense = (cause: unknown): RedisError =>
+  new RedisError({ reason: "Connection", detail: "what answers there does not speak Redis' protocol", cause })
+
+/** Sorts what a command was rejected with, or what ended a connection. A RedisError stays as it is. */
+export const fromCause = (cause: unknown): RedisError => {
+  if (cause instanceof RedisError) return cause
+  const error = cause instanceof Error ? cause : new Error(String(cause))
+  const said = unasked.exec(error.message)?.[1]
+  const text = unwrap(said ?? error.message)
+  const answer = answers.find(([pattern]) => pattern.test(text))?.[1]
+  // A server that lets nobody in says so before it is asked.
+  if (error.name === "ReplyError" || (said !== undefined && answer !== undefined)) {
+    return new RedisError({ reason: answer ?? "Reply", detail: `Redis answers ${text.slice(0, 200)}`, cause })
   }
-  if (error.name === "ParserError") {
-    return new RedisError({ reason: "Connection", detail: "what answers there does not speak Redis' protocol", cause })
-  }
+  if (error.name === "ParserError" || said !== undefined) return nonsense(cause)
   const words = "code" in error && typeof error.code === "string" ? error.code : text || error.name
   return new RedisError({ reason: "Connection", detail: `Redis does not answer (${words.slice(0, 200)})`, cause })
 }

@@ -1,48 +1,19 @@
-import { createServer, connect as dial, type Socket } from "node:net"
+import { execFile } from "node:child_process"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
+import { build } from "esbuild"
 import * as Connection from "../../src/Redis/Connection.ts"
 import * as Script from "../../src/Redis/Script.ts"
 import * as RedisServer from "../services/RedisServer.ts"
+import * as ScriptedServer from "./ScriptedServer.ts"
+import * as SwallowingProxy from "./SwallowingProxy.ts"
 
 const address = (port: number) => ({ host: "127.0.0.1", port, db: 0 })
 
 const ping = (connection: Connection.RedisConnection, silence?: number) =>
   connection.use((client) => client.ping(), silence)
-
-/** A link that can be made silent in both directions without being closed. */
-const freezable = (target: number) =>
-  Effect.acquireRelease(
-    Effect.async<{ readonly port: number; readonly freeze: () => void; readonly close: () => void }>((resume) => {
-      let frozen = false
-      const sockets = new Set<Socket>()
-      const proxy = createServer((client) => {
-        const server = dial(target, "127.0.0.1")
-        for (const [from, to] of [
-          [client, server],
-          [server, client]
-        ] as const) {
-          sockets.add(from)
-          from.on("data", (data) => frozen || to.write(data))
-          from.on("error", () => to.destroy())
-        }
-      })
-      const freeze = () => {
-        frozen = true
-      }
-      const close = () => {
-        for (const socket of sockets) socket.destroy()
-        proxy.close()
-      }
-      proxy.listen(0, "127.0.0.1", () => {
-        const at = proxy.address()
-        resume(Effect.succeed({ port: typeof at === "object" && at !== null ? at.port : 0, freeze, close }))
-      })
-    }),
-    ({ close }) => Effect.sync(close)
-  )
 
 const echo = Script.make({
   name: "echo",
@@ -79,13 +50,12 @@ describe("Redis.Connection", () => {
       expect(yield* failure(connection.use((client) => client.set("more", "x")))).toBe("OutOfMemory")
       yield* connection.use((client) => client.config("SET", "maxmemory", "0"))
       yield* connection.use((client) => client.replicaof("127.0.0.1", "1"))
+      const id = connection.use((client) => client.client("ID"))
+      const before = yield* id
       expect(yield* failure(connection.use((client) => client.set("more", "x")))).toBe("ReadOnly")
-      // The connection to a replica is given up, so that a new one finds the new primary.
-      expect(yield* failure(connection.use((client) => client.replicaof("NO", "ONE")))).toBe("ReadOnly")
-      yield* Effect.retry(
-        connection.use((client) => client.replicaof("NO", "ONE")),
-        { times: 100 }
-      )
+      // The link to a replica is given up, so that a new one finds the new primary.
+      expect(yield* id).not.toBe(before)
+      yield* connection.use((client) => client.replicaof("NO", "ONE"))
       yield* connection.use((client) => client.config("SET", "requirepass", "secret"))
       for (const [password, reason] of [
         ["wrong", "Auth"],
@@ -118,18 +88,241 @@ describe("Redis.Connection", () => {
   it.scopedLive("replaces a link that has fallen silent, and one that was cut", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
-      const link = yield* freezable(server.port)
-      const connection = yield* Connection.connect(address(link.port), "worker", undefined)
+      const proxy = yield* SwallowingProxy.make(server.port)
+      const connection = yield* Connection.connect(address(proxy.port), "worker", undefined)
       expect(yield* ping(connection)).toBe("PONG")
-      link.freeze()
-      const silent = yield* Effect.flip(ping(connection, 200))
-      expect(silent).toMatchObject({ reason: "Connection", message: "Redis does not answer (no reply within 200 ms)" })
-      const direct = yield* Connection.connect(address(server.port), "worker", undefined)
-      yield* ping(direct)
+      proxy.swallow("all")
+      // What is in hand at the same time fails with it, and is not sent again.
+      const [push, silent] = yield* Effect.all(
+        [Effect.flip(connection.use((client) => client.lpush("list", "x"))), Effect.flip(ping(connection, 200))],
+        { concurrency: "unbounded" }
+      )
+      const words = { reason: "Connection", message: "Redis does not answer (no reply within 200 ms)" }
+      expect([push, silent]).toMatchObject([words, words])
+      proxy.swallow("nothing")
+      expect(yield* connection.use((client) => client.llen("list"))).toBe(0)
+      proxy.swallow("replies")
+      const pending = yield* Effect.fork(Effect.flip(connection.use((client) => client.lpush("list", "x"))))
+      yield* Effect.repeat(
+        server.connection.use((client) => client.llen("list")),
+        { until: (length) => length === 1 }
+      )
+      proxy.swallow("nothing")
+      proxy.cut()
+      expect(yield* pending).toMatchObject({ reason: "Connection", message: "Redis does not answer (connection lost)" })
+      expect(yield* connection.use((client) => client.llen("list"))).toBe(1)
       yield* server.stop("SIGKILL")
-      expect(yield* Effect.flip(ping(direct))).toMatchObject({ reason: "Connection" })
+      expect(yield* Effect.flip(ping(connection))).toMatchObject({ reason: "Connection" })
       yield* server.start
-      expect(yield* Effect.retry(ping(direct), { times: 100 })).toBe("PONG")
+      expect(yield* Effect.retry(ping(connection), { times: 100 })).toBe("PONG")
     })
+  )
+
+  it.scopedLive(
+    "answers within two seconds after a network that swallowed requests, replies or both does so no longer",
+    () =>
+      Effect.forEach(
+        ["requests", "replies", "all"] as const,
+        Effect.fnUntraced(function* (swallowed) {
+          const server = yield* RedisServer.make()
+          const proxy = yield* SwallowingProxy.make(server.port)
+          const connection = yield* Connection.connect(address(proxy.port), "worker", undefined)
+          yield* ping(connection)
+          proxy.swallow(swallowed)
+          yield* Effect.flip(ping(connection, 100))
+          // So many tries that the first of them has lost its patience.
+          const tries = Effect.sync(proxy.accepted)
+          yield* Effect.repeat(Effect.delay(tries, "20 millis"), { until: (count) => count >= 8 })
+          proxy.swallow("nothing")
+          expect(yield* Effect.timeout(ping(connection), "2 seconds")).toBe("PONG")
+        }),
+        { concurrency: "unbounded" }
+      ),
+    20_000
+  )
+
+  it.scopedLive("reaches a Redis that takes longer than a second to answer", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const busy = `local start = redis.call('TIME')[1]
+        repeat local now = redis.call('TIME')[1] until now - start >= 3
+        return 'slept'`
+      const sleep = yield* Effect.fork(server.connection.use((client) => client.eval(busy, 0)))
+      // Redis reads no more while it runs a script.
+      const probe = yield* Connection.connect(address(server.port), "worker", undefined)
+      yield* Effect.repeat(Effect.exit(ping(probe, 50)), { until: (exit) => exit._tag === "Failure" })
+      const connection = yield* Connection.connect(address(server.port), "worker", undefined)
+      expect(yield* ping(connection)).toBe("PONG")
+      expect(yield* sleep).toBe("slept")
+    })
+  )
+
+  it.scopedLive("is replaced when told so: what is in hand fails, and the next command goes over another link", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const connection = yield* Connection.connect(address(server.port), "blocking", undefined)
+      const id = connection.use((client) => client.client("ID"))
+      const before = yield* id
+      const blocked = yield* Effect.fork(
+        Effect.flip(connection.use((client) => client.blmove("a", "b", "RIGHT", "LEFT", 60), 65_000))
+      )
+      const clients = server.connection.use((client) => client.client("LIST"))
+      yield* Effect.repeat(clients, { until: (list) => /cmd=blmove/.test(String(list)) })
+      yield* connection.replace
+      expect(yield* blocked).toMatchObject({ reason: "Connection", message: "the connection to Redis was replaced" })
+      expect(yield* id).not.toBe(before)
+      // The old one is gone on the server, too: it takes nothing that arrives.
+      yield* Effect.repeat(clients, { until: (list) => !/cmd=blmove/.test(String(list)) })
+    })
+  )
+
+  it.scopedLive("goes on after each connection is killed, again and again", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const connection = yield* Connection.connect(address(server.port), "worker", undefined)
+      for (let time = 0; time < 5; time++) {
+        yield* Effect.retry(ping(connection), { times: 3 })
+        yield* server.connection.use((client) => client.client("KILL", "TYPE", "normal", "SKIPME", "yes"))
+      }
+      expect(yield* Effect.retry(ping(connection), { times: 3 })).toBe("PONG")
+    })
+  )
+
+  it.scopedLive("fails what is asked of it after its scope has closed", () =>
+    Effect.gen(function* () {
+      const { port } = yield* RedisServer.make()
+      const connection = yield* Effect.scoped(
+        Effect.tap(Connection.connect(address(port), "worker", undefined), (open) => ping(open))
+      )
+      expect(yield* Effect.flip(ping(connection))).toMatchObject({ reason: "Connection" })
+    })
+  )
+
+  it.scopedLive("does not believe a server that answers its handshake with something else", () =>
+    Effect.gen(function* () {
+      const server = yield* ScriptedServer.make(() => "+OK\r\n")
+      const connection = yield* Connection.connect(address(server.port), "worker", undefined)
+      expect(yield* Effect.flip(ping(connection))).toMatchObject({
+        reason: "Connection",
+        message: "what answers there does not speak Redis' protocol"
+      })
+    })
+  )
+
+  it.scopedLive("says why a server lets nobody in", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make(["--maxclients", "1"])
+      yield* ping(server.connection)
+      const connection = yield* Connection.connect(address(server.port), "worker", undefined)
+      expect(yield* Effect.flip(ping(connection))).toMatchObject({
+        reason: "Loading",
+        message: "Redis answers ERR max number of clients reached"
+      })
+    })
+  )
+})
+
+describe("Redis.Connection and nonsense", () => {
+  const nonsense: ReadonlyArray<readonly [name: string, bytes: string]> = [
+    ["a list of four billion", "*4294967296\r\n"],
+    ["a list of more than can be counted", `*${"9".repeat(400)}\r\n`],
+    ["twenty thousand lists in each other", "*1\r\n".repeat(20_000)],
+    ["nothing, unasked", "$-1\r\n$-1\r\n"],
+    ["no list, unasked", "*-1\r\n*-1\r\n"],
+    ["a number, unasked", ":1\r\n:1\r\n"],
+    ["an error, unasked", "-ERR a\r\n-ERR b\r\n"],
+    ["a push of RESP3", ">3\r\n+message\r\n+a\r\n:1\r\n"],
+    ["another protocol", "HTTP/1.1 400 Bad Request\r\n\r\n"],
+    ["a string without an end", "$9000000000000000\r\nabc"]
+  ]
+
+  it.scopedLive.each(nonsense)("survives %s, and uses the next link", ([, bytes]) =>
+    Effect.gen(function* () {
+      const polite = ScriptedServer.polite("+PONG\r\n")
+      const server = yield* ScriptedServer.make((request, link) =>
+        link === 1 && !/\d{3}\r\n$/.test(request) ? bytes : polite(request)
+      )
+      const connection = yield* Connection.connect(address(server.port), "worker", undefined)
+      // The first command after the handshake gets the nonsense; it may pass for its reply.
+      yield* Effect.exit(ping(connection, 300))
+      expect(yield* Effect.retry(ping(connection, 300), { times: 3 })).toBe("PONG")
+      // And unasked, on a link that is idle.
+      server.write(bytes)
+      expect(yield* Effect.retry(ping(connection, 300), { times: 3 })).toBe("PONG")
+    })
+  )
+
+  it.scopedLive("leaves a link whose replies do not fit the scripts", () =>
+    Effect.gen(function* () {
+      const polite = ScriptedServer.polite("*1\r\n+right\r\n")
+      const server = yield* ScriptedServer.make((request, link) =>
+        link === 1 && request.includes("EVALSHA") ? "+another\r\n" : polite(request)
+      )
+      const connection = yield* Connection.connect(address(server.port), "worker", undefined)
+      const run = connection.run(echo, { first: "a", second: "b" }, { word: "w", bytes: "b" })
+      expect(yield* Effect.flip(run)).toMatchObject({ reason: "Reply", detail: "unexpected reply of echo: not a list" })
+      expect(yield* run).toEqual(["right"])
+    })
+  )
+})
+
+describe("a process that used connections", () => {
+  /** Runs a program against the ports and answers with all that it printed; it must end by itself. */
+  const output = (program: string, ports: ReadonlyArray<number>) =>
+    Effect.promise(async () => {
+      const bundle = await build({
+        stdin: { contents: program, resolveDir: import.meta.dirname, loader: "ts" },
+        bundle: true,
+        platform: "node",
+        format: "esm",
+        packages: "external",
+        write: false
+      })
+      const code = bundle.outputFiles[0]?.text ?? ""
+      return new Promise<string>((resolve, reject) => {
+        const options = { cwd: import.meta.dirname, timeout: 15_000 }
+        const args = ["--input-type=module", "--eval", code, ...ports.map(String)]
+        execFile(process.execPath, args, options, (error, stdout, stderr) =>
+          error === null ? resolve(stdout + stderr) : reject(new Error(`${error.message}\n${stdout}${stderr}`))
+        )
+      })
+    })
+
+  it.scopedLive(
+    "ends when their scope has closed, and has printed nothing",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* RedisServer.make()
+        yield* server.connection.use((client) =>
+          client.call("ACL", "SETUSER", "few", "on", ">pw", "resetkeys", "-@all", "+get", "~*")
+        )
+        const silent = yield* ScriptedServer.make(() => undefined)
+        const program = `
+          import * as Effect from "effect/Effect"
+          import * as Redacted from "effect/Redacted"
+          import * as Connection from "../../src/Redis/Connection.ts"
+          const [real, nobody, silent] = process.argv.slice(1).map(Number)
+          const address = (port, more = {}) => ({ host: "127.0.0.1", port, db: 0, ...more })
+          const password = Redacted.make("pw")
+          const used = (address, f) => Effect.flatMap(Connection.connect(address, "worker", "name"), (connection) =>
+            Effect.exit(connection.use(f, 60_000)).pipe(Effect.timeoutOption(1_200)))
+          const all = Effect.all([
+            used(address(real), (client) => client.ping()),
+            used(address(real), (client) => client.brpop("nothing", 60)),
+            used(address(real, { username: "few", password }), (client) => client.get("key")),
+            used(address(real, { username: "few", password: Redacted.make("no") }), (client) => client.get("key")),
+            used(address(real, { password }), (client) => client.get("key")),
+            used(address(real, { db: 99 }), (client) => client.get("key")),
+            used(address(nobody), (client) => client.get("key")),
+            used(address(silent), (client) => client.get("key"))
+          ], { concurrency: "unbounded" })
+          Effect.runPromise(Effect.scoped(all)).then((exits) => {
+            const told = exits.map((exit) => exit._tag === "None" ? "waits" : exit.value._tag === "Success" ? "answered" : exit.value.cause.error.reason)
+            process.stdout.write(told.join(" "))
+          })`
+        const printed = yield* output(program, [server.port, yield* RedisServer.freePort, silent.port])
+        expect(printed).toBe("answered waits answered Auth Auth Reply Connection waits")
+      }),
+    30_000
   )
 })

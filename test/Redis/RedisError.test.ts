@@ -12,19 +12,23 @@ describe("RedisError", () => {
     ["ERR Error running script (call to f_3f): @user_script:93: -MISCONF Redis is configured to save", "Persistence"],
     ["ERR Error running script (call to f_3f): @user_script: 9: WRONGTYPE Operation against", "WrongType"],
     ["WRONGPASS invalid username-password pair or user is disabled.", "Auth"],
+    ["ERR AUTH <password> called without any password configured for the default user.", "Auth"],
+    ["ERR Client sent AUTH, but no password is set", "Auth"],
+    ["DENIED Redis is running in protected mode because protected mode is enabled", "Denied"],
+    ["ERR max number of clients reached", "Loading"],
     ["NOPERM this user has no permissions to run the 'hset' command", "Denied"],
     ["LOADING Redis is loading the dataset in memory", "Loading"],
     ["OOM command not allowed when used memory > 'maxmemory'.", "OutOfMemory"],
     ["ERR unknown command", "Reply"]
   ])("sorts %j", (message, reason) => {
-    expect(fromCause(reply(message), undefined).reason).toBe(reason)
+    expect(fromCause(reply(message)).reason).toBe(reason)
   })
 
   it("tells what Redis said, without what is put in front of it", () => {
     expect(unwrap("ERR Error running script (call to f_3f): @user_script:93: @user_script: 93: -READONLY x")).toBe(
       "READONLY x"
     )
-    expect(unwrap("Ready check failed: NOAUTH Authentication required.")).toBe("NOAUTH Authentication required.")
+    expect(unwrap("NOAUTH Authentication required.")).toBe("NOAUTH Authentication required.")
     expect(unwrap("ERR syntax error")).toBe("ERR syntax error")
   })
 })

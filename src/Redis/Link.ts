@@ -1,0 +1,153 @@
+/**
+ * One ioredis client on one socket, from its handshake to its only end. It never reconnects and never sends a command
+ * twice; whatever is wrong ends it, and with it all commands in hand.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { AbstractConnector, Redis as IORedis } from "ioredis"
+import { fromCause, lost, nonsense, RedisError, unwrap } from "./RedisError.ts"
+import * as Socket from "./Socket.ts"
+import type { RedisAddress } from "./Url.ts"
+
+export interface Link {
+  /** Whether commands can be sent. */
+  readonly alive: () => boolean
+  /** Sends a command; the link ends if nothing comes back within `silence` milliseconds. */
+  readonly call: <A>(f: (client: IORedis) => Promise<A>, silence: number) => Effect.Effect<A, RedisError>
+  /** Ends the link; commands in hand fail with this error. */
+  readonly end: (error: RedisError) => void
+  /** Waits for the end. */
+  readonly ended: Effect.Effect<void>
+}
+
+/** Nothing came back in time: the only sign of a link that is open at one end. */
+export const silent = (silence: number): RedisError =>
+  new RedisError({ reason: "Connection", detail: `Redis does not answer (no reply within ${silence} ms)` })
+
+/** Nobody needs it any longer. */
+export const closed = new RedisError({ reason: "Connection", detail: "the connection to Redis is closed" })
+
+/** What a server says that has been demoted, is loading, or has lost its primary: another connection may reach a better one. */
+const leaving = /^(READONLY|LOADING|MASTERDOWN)/
+
+/** ioredis as a codec and a queue of replies: the socket, the handshake and the end are ours. */
+const driver = (socket: Awaited<ReturnType<AbstractConnector["connect"]>>): IORedis =>
+  new IORedis({
+    Connector: class extends AbstractConnector {
+      constructor() {
+        super(0)
+      }
+      override connect() {
+        return Promise.resolve(socket)
+      }
+      override disconnect() {
+        socket.destroy()
+      }
+    },
+    lazyConnect: true,
+    // One client for one socket. Without a next one there is nothing to send again.
+    retryStrategy: () => null,
+    autoResendUnfulfilledCommands: false,
+    // Our own handshake instead: the driver's prints to stderr where INFO is denied or a password is not needed, goes on
+    // in database 0 where SELECT is refused, and waits without a limit while Redis loads.
+    enableReadyCheck: false,
+    // A reply to CLIENT SETINFO is an error before Redis 7.2, and denied by a minimal ACL.
+    disableClientInfo: true
+  })
+
+/** Puts a fence around the parser, which throws at some nonsense: an exception of a listener would end the process. */
+const fence = (socket: Awaited<ReturnType<AbstractConnector["connect"]>>, onThrow: (cause: unknown) => void) => {
+  const listeners = socket.listeners("data")
+  socket.removeAllListeners("data")
+  socket.on("data", (data) => {
+    try {
+      for (const listener of listeners) Reflect.apply(listener, socket, [data])
+    } catch (cause) {
+      onThrow(cause)
+    }
+  })
+}
+
+/** The commands of the handshake, sent in one go; the first that is refused is the reason. */
+const greet = async (client: IORedis, address: RedisAddress, clientName: string | undefined, nonce: string) => {
+  const { username, password, db } = address
+  const replies: Array<Promise<unknown>> = []
+  if (password !== undefined) {
+    const user = username === undefined ? [] : [username]
+    replies.push(client.call("AUTH", ...user, Redacted.value(password)))
+  }
+  if (db !== 0) replies.push(client.call("SELECT", String(db)))
+  // A name is for people to read; where it is denied there is none.
+  if (clientName !== undefined) replies.push(client.call("CLIENT", "SETNAME", clientName).catch(() => undefined))
+  const echo = client.call("PING", nonce).catch((error: unknown) => {
+    // An ACL that denies PING is as good a sign of life.
+    if (error instanceof Error && error.message.startsWith("NOPERM")) return nonce
+    throw error
+  })
+  await Promise.all([...replies, echo])
+  if ((await echo) !== nonce) throw nonsense(new Error("PING has another answer"))
+}
+
+/** Opens a link: connects, logs in, and has an answer to PING. The caller limits how long that may take. */
+export const open = (
+  address: RedisAddress,
+  clientName: string | undefined
+): Effect.Effect<Link, RedisError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const socket = yield* Socket.open(address)
+    const nonce = String(yield* Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER))
+    const over = yield* Deferred.make<void>()
+    const inHand = new Set<(error: RedisError) => void>()
+    let failure: RedisError | undefined
+    const client = driver(socket)
+    const end = (error: RedisError) => {
+      if (failure !== undefined) return
+      failure = error
+      client.disconnect()
+      socket.destroy()
+      for (const fail of inHand) fail(error)
+      Deferred.unsafeDone(over, Effect.void)
+    }
+    yield* Effect.addFinalizer(() => Effect.sync(() => end(closed)))
+    client.on("error", (cause: unknown) => end(fromCause(cause)))
+    client.on("connect", () => fence(socket, (cause) => end(nonsense(cause))))
+    socket.once("close", () => end(fromCause(lost)))
+
+    const call: Link["call"] = (f, silence) =>
+      Effect.async((resume) => {
+        if (failure !== undefined) return resume(Effect.fail(failure))
+        const reply = f(client)
+        const timer = setTimeout(() => end(silent(silence)), silence)
+        const done = () => {
+          clearTimeout(timer)
+          inHand.delete(fail)
+        }
+        const fail = (error: RedisError) => {
+          done()
+          resume(Effect.fail(error))
+        }
+        inHand.add(fail)
+        reply.then(
+          (value) => {
+            done()
+            resume(Effect.succeed(value))
+          },
+          (cause: unknown) => {
+            const error = fromCause(cause)
+            fail(error)
+            if (cause instanceof Error && leaving.test(unwrap(cause.message))) end(error)
+          }
+        )
+      })
+
+    yield* Effect.tryPromise({
+      try: () => client.connect().then(() => greet(client, address, clientName, nonce)),
+      // What ended the link knows better than what the driver makes of its end.
+      catch: (cause) => failure ?? fromCause(cause)
+    })
+    if (failure !== undefined) return yield* Effect.fail(failure)
+    return { alive: () => failure === undefined, call, end, ended: Deferred.await(over) }
+  })
