@@ -193,7 +193,7 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
             ),
       counts,
       arrival: Effect.mapError(Arrival.make(blocking, keys, options.block), storeError),
-      reconnect: Effect.void,
+      reconnect: Effect.zipRight(commands.replace, blocking.replace),
       advice: Effect.succeed([]),
       admit: (limit, decision) => Effect.mapError(Backlog.admit(place, limit, decision), storeError),
       buryBacklog: (letter) => Effect.mapError(Backlog.bury(place, letter), storeError),

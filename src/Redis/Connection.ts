@@ -79,6 +79,7 @@ const keep = Effect.fnUntraced(function* (address: RedisAddress, clientName: str
     })
   )
 
+  let failures = 0
   /** Opens a link and lives as long as it does. */
   const attempt = Link.open(address, clientName).pipe(
     // Whoever waits has a limit of its own, and the next try may be answered: one without an answer tells nobody.
@@ -86,6 +87,7 @@ const keep = Effect.fnUntraced(function* (address: RedisAddress, clientName: str
     Effect.flatMap((opened) => {
       if (Option.isNone(opened) || alive() !== undefined) return Effect.void
       link = opened.value
+      failures = 0
       announce(Effect.succeed(link))
       return link.ended
     }),
@@ -98,16 +100,13 @@ const keep = Effect.fnUntraced(function* (address: RedisAddress, clientName: str
   )
 
   const tries = yield* FiberSet.make<void>()
-  let failures = 0
   yield* FiberSet.run(tries, attempt).pipe(
     Effect.flatMap((fiber) => Effect.timeoutOption(Fiber.await(fiber), stagger)),
     Effect.flatMap((ended) => {
-      // Refused, or ended as soon as it was open.
-      if (Option.isSome(ended)) return Effect.sleep(pause(failures++))
       const open = alive()
-      if (open === undefined) return Effect.void
-      failures = 0
-      return open.ended
+      if (open !== undefined) return open.ended
+      // Refused, or ended soon after it was open.
+      return Option.isSome(ended) ? Effect.sleep(pause(failures++)) : Effect.void
     }),
     Effect.forever,
     Effect.forkScoped

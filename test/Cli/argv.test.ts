@@ -52,6 +52,7 @@ describe("spellings that optparse takes", () => {
     [["--config", "/etc/x.cfg"], ["--config=/etc/x.cfg"]],
     [["--config=/etc/x.cfg"], ["--config=/etc/x.cfg"]],
     [["--redis-wait", "0"], ["--redis-wait=0"]],
+    [["--backlog", "bury"], ["--backlog=bury"]],
     [["-C", "-C"], ["--disable-health-check"]],
     [
       ["-l", "x", "-w", "2", "--logfile=y"],
@@ -129,6 +130,7 @@ describe("what is wrong is said in one line", () => {
     [["-s", "7"], "InvalidValue: option -s needs an integer from 1 to 60 that divides 60, got 7"],
     [["-s", "61"], "InvalidValue: option -s needs an integer from 1 to 60 that divides 60, got 61"],
     [["-L", ""], "InvalidValue: option -L needs names separated by commas, got an empty value"],
+    [["--backlog", "keep"], "InvalidValue: option --backlog needs one of send, bury, got keep"],
     [["--redis-wait", "soon"], "InvalidValue: option --redis-wait needs a number of at least 0, got soon"],
     [
       ["--log-level", "loud"],
@@ -232,7 +234,8 @@ describe("the table", () => {
       "huey -s --scheduler-interval",
       "huey -n --no-periodic",
       "ours - --config",
-      "ours - --redis-wait"
+      "ours - --redis-wait",
+      "ours - --backlog"
     ])
   })
 
@@ -249,7 +252,8 @@ describe("the table", () => {
       "logfile",
       "workers",
       "config",
-      "redis-wait"
+      "redis-wait",
+      "backlog"
     ])
   })
 
