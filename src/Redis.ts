@@ -10,16 +10,17 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import * as Address from "./Redis/Address.ts"
 import * as Connection from "./Redis/Connection.ts"
 import * as Url from "./Redis/Url.ts"
-
-type RedisAddress = Url.RedisAddress
 
 export class Redis extends Context.Tag("edumfa-queue/Redis")<
   Redis,
   {
-    /** Host, port and database, for the log. */
+    /** Place and database, for the log. */
     readonly name: string
+    /** What has no effect of that with which Redis was configured, a line each, for the log. */
+    readonly notes: ReadonlyArray<string>
     /** Opens a connection of its own in the background; commands wait for the first try to connect, no longer. */
     readonly connect: (profile: Connection.Profile) => Effect.Effect<Connection.RedisConnection, never, Scope.Scope>
   }
@@ -45,15 +46,22 @@ const parts = Config.all({
   password: Config.option(Config.redacted("EDUMFA_JOB_QUEUE_PASSWORD"))
 }).pipe(
   Config.map(
-    ({ host, port, db, username, password }): RedisAddress => ({
-      host,
-      port,
-      db,
-      ...(Option.isSome(username) ? { username: username.value } : {}),
-      ...(Option.isSome(password) ? { password: password.value } : {})
+    ({ host, port, db, username, password }): Url.Parsed => ({
+      address: {
+        host,
+        port,
+        db,
+        ...(Option.isSome(username) ? { username: username.value } : {}),
+        ...(Option.isSome(password) ? { password: password.value } : {})
+      },
+      notes: []
     })
   )
 )
+
+/** The name in the URL goes before the key's, as in redis-py. */
+const named = (clientName: Option.Option<string>, { address, notes }: Url.Parsed) =>
+  make({ ...(Option.isSome(clientName) ? { clientName: clientName.value } : {}), ...address }, notes)
 
 /** EDUMFA_JOB_QUEUE_URL, or _HOST, _PORT, _DB, _USERNAME and _PASSWORD; default redis://localhost:6379/0. */
 export const config: Config.Config<Context.Tag.Service<Redis>> = Config.all({
@@ -62,9 +70,9 @@ export const config: Config.Config<Context.Tag.Service<Redis>> = Config.all({
   clientName
 }).pipe(
   Config.map(({ url, parts, clientName }) =>
-    make(
-      Option.getOrElse(url, () => parts),
-      Option.getOrUndefined(clientName)
+    named(
+      clientName,
+      Option.getOrElse(url, () => parts)
     )
   )
 )
@@ -74,14 +82,15 @@ export const workerConfig: Config.Config<Context.Tag.Service<Redis>> = Config.al
   url: url("EDUMFA_QUEUE_WORKER_REDIS_URL"),
   clientName
 }).pipe(
-  Config.map(({ url, clientName }) => make(url, Option.getOrUndefined(clientName))),
+  Config.map(({ url, clientName }) => named(clientName, url)),
   Config.orElseIf({ if: ConfigError.isMissingDataOnly, orElse: () => config })
 )
 
 /** Connections to the Redis at one address. */
-export const make = (address: RedisAddress, clientName?: string): Context.Tag.Service<Redis> => ({
-  name: `${address.host}:${address.port}/${address.db}`,
-  connect: (profile) => Connection.connect(address, profile, clientName)
+export const make = (address: Address.RedisAddress, notes: ReadonlyArray<string> = []): Context.Tag.Service<Redis> => ({
+  name: Address.show(address),
+  notes,
+  connect: (profile) => Connection.connect(address, profile)
 })
 
-export const layer = (address: RedisAddress): Layer.Layer<Redis> => Layer.succeed(Redis, make(address))
+export const layer = (address: Address.RedisAddress): Layer.Layer<Redis> => Layer.succeed(Redis, make(address))

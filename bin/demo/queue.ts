@@ -62,7 +62,7 @@ const hasServer = Effect.sync(() => spawnSync("redis-server", ["--version"], { s
 
 /** Fails when the Redis that is named cannot be used. */
 export const choose = Effect.fnUntraced(function* (wanted: Wanted) {
-  if (wanted.redis !== undefined) return yield* onRedis(yield* Url.parse(wanted.redis), "the Redis")
+  if (wanted.redis !== undefined) return yield* onRedis((yield* Url.parse(wanted.redis)).address, "the Redis")
   if (wanted.memory || !(yield* hasServer)) return memory
   const { port } = yield* RedisServer.make()
   return yield* onRedis({ host: "127.0.0.1", port, db: 0 }, "a Redis of its own")

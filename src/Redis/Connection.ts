@@ -12,10 +12,10 @@ import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Redis as IORedis } from "ioredis"
+import type { RedisAddress } from "./Address.ts"
 import * as Link from "./Link.ts"
 import { fromCause, RedisError } from "./RedisError.ts"
 import type { Argument, Script } from "./Script.ts"
-import type { RedisAddress } from "./Url.ts"
 
 /**
  * How a connection is used. `producer`: a web request waits for it, so it fails fast; `worker`: commands and scripts of
@@ -63,7 +63,7 @@ const onWire = (value: Argument): string | number | Buffer =>
 const replaced = new RedisError({ reason: "Connection", detail: "the connection to Redis was replaced" })
 
 /** Keeps a link open in the background, and hands it out. */
-const keep = Effect.fnUntraced(function* (address: RedisAddress, clientName: string | undefined) {
+const keep = Effect.fnUntraced(function* (address: RedisAddress) {
   let link: Link.Link | undefined
   let next = Deferred.unsafeMake<Link.Link, RedisError>(FiberId.none)
   const alive = () => (link?.alive() ? link : undefined)
@@ -81,9 +81,9 @@ const keep = Effect.fnUntraced(function* (address: RedisAddress, clientName: str
 
   let failures = 0
   /** Opens a link and lives as long as it does. */
-  const attempt = Link.open(address, clientName).pipe(
+  const attempt = Link.open(address).pipe(
     // Whoever waits has a limit of its own, and the next try may be answered: one without an answer tells nobody.
-    Effect.timeoutOption(patience),
+    Effect.timeoutOption(address.connectTimeout ?? patience),
     Effect.flatMap((opened) => {
       if (Option.isNone(opened) || alive() !== undefined) return Effect.void
       link = opened.value
@@ -115,19 +115,16 @@ const keep = Effect.fnUntraced(function* (address: RedisAddress, clientName: str
 })
 
 /** Opens a connection in the background; commands wait for the first try to connect, no longer. */
-export const connect = (
-  address: RedisAddress,
-  profile: Profile,
-  clientName: string | undefined
-): Effect.Effect<RedisConnection, never, Scope.Scope> =>
-  Effect.map(keep(address, clientName), (links) => {
-    const patienceOf = silences[profile]
-    const use: RedisConnection["use"] = (f, silence = patienceOf) =>
+export const connect = (address: RedisAddress, profile: Profile): Effect.Effect<RedisConnection, never, Scope.Scope> =>
+  Effect.map(keep(address), (links) => {
+    const guess = "tls" in address && address.tls !== undefined ? "; does it speak TLS on that port?" : ""
+    const limit = address.replyTimeout ?? silences[profile]
+    const use: RedisConnection["use"] = (f, silence = limit) =>
       Effect.suspend(() => {
         const open = links.alive()
         if (open !== undefined) return open.call(f, silence)
         return links.next.pipe(
-          Effect.timeoutFail({ duration: patienceOf, onTimeout: () => Link.silent(patienceOf) }),
+          Effect.timeoutFail({ duration: limit, onTimeout: () => Link.silent(limit, guess) }),
           Effect.flatMap((opened) => opened.call(f, silence))
         )
       })

@@ -8,9 +8,9 @@ import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { AbstractConnector, Redis as IORedis } from "ioredis"
+import type { RedisAddress } from "./Address.ts"
 import { fromCause, lost, nonsense, RedisError, unwrap } from "./RedisError.ts"
 import * as Socket from "./Socket.ts"
-import type { RedisAddress } from "./Url.ts"
 
 export interface Link {
   /** Whether commands can be sent. */
@@ -24,8 +24,8 @@ export interface Link {
 }
 
 /** Nothing came back in time: the only sign of a link that is open at one end. */
-export const silent = (silence: number): RedisError =>
-  new RedisError({ reason: "Connection", detail: `Redis does not answer (no reply within ${silence} ms)` })
+export const silent = (silence: number, guess = ""): RedisError =>
+  new RedisError({ reason: "Connection", detail: `Redis does not answer (no reply within ${silence} ms${guess})` })
 
 /** Nobody needs it any longer. */
 export const closed = new RedisError({ reason: "Connection", detail: "the connection to Redis is closed" })
@@ -72,12 +72,11 @@ const fence = (socket: Awaited<ReturnType<AbstractConnector["connect"]>>, onThro
 }
 
 /** The commands of the handshake, sent in one go; the first that is refused is the reason. */
-const greet = async (client: IORedis, address: RedisAddress, clientName: string | undefined, nonce: string) => {
-  const { username, password, db } = address
+const greet = async (client: IORedis, { username, password, db, clientName }: RedisAddress, nonce: string) => {
   const replies: Array<Promise<unknown>> = []
-  if (password !== undefined) {
+  if (username !== undefined || password !== undefined) {
     const user = username === undefined ? [] : [username]
-    replies.push(client.call("AUTH", ...user, Redacted.value(password)))
+    replies.push(client.call("AUTH", ...user, password === undefined ? "" : Redacted.value(password)))
   }
   if (db !== 0) replies.push(client.call("SELECT", String(db)))
   // A name is for people to read; where it is denied there is none.
@@ -92,10 +91,7 @@ const greet = async (client: IORedis, address: RedisAddress, clientName: string 
 }
 
 /** Opens a link: connects, logs in, and has an answer to PING. The caller limits how long that may take. */
-export const open = (
-  address: RedisAddress,
-  clientName: string | undefined
-): Effect.Effect<Link, RedisError, Scope.Scope> =>
+export const open = (address: RedisAddress): Effect.Effect<Link, RedisError, Scope.Scope> =>
   Effect.gen(function* () {
     const socket = yield* Socket.open(address)
     const nonce = String(yield* Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER))
@@ -144,7 +140,7 @@ export const open = (
       })
 
     yield* Effect.tryPromise({
-      try: () => client.connect().then(() => greet(client, address, clientName, nonce)),
+      try: () => client.connect().then(() => greet(client, address, nonce)),
       // What ended the link knows better than what the driver makes of its end.
       catch: (cause) => failure ?? fromCause(cause)
     })

@@ -6,7 +6,8 @@ import * as Data from "effect/Data"
 /**
  * What went wrong. `Connection`: no answer came, the command may have been executed or not; the others are answers:
  * `Auth` a wrong or missing password, `Denied` by an ACL, `ReadOnly` a replica, `Loading` or busy or full, `OutOfMemory` at
- * maxmemory, `Persistence` cannot write to its disk, `WrongType` another program's key, `Reply` anything else.
+ * maxmemory, `Persistence` cannot write to its disk, `WrongType` another program's key, `Reply` anything else. `Tls`: certificates
+ * or keys, its own or ours, and what TLS does not get over.
  */
 export type RedisReason =
   | "Connection"
@@ -18,6 +19,7 @@ export type RedisReason =
   | "Persistence"
   | "WrongType"
   | "Reply"
+  | "Tls"
 
 export class RedisError extends Data.TaggedError("RedisError")<{
   readonly reason: RedisReason
@@ -56,6 +58,23 @@ const unasked = /^Command queue state error\..*? Last (?:error|reply): (.*)$/s
 export const nonsense = (cause: unknown): RedisError =>
   new RedisError({ reason: "Connection", detail: "what answers there does not speak Redis' protocol", cause })
 
+/** The codes of OpenSSL and Node for a server's certificate that is not accepted. */
+const certificate = /^(CERT_|CRL_|.*_CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_)/
+
+const remedies: ReadonlyMap<string, string> = new Map([
+  ["ERR_TLS_CERT_ALTNAME_INVALID", "it is not for the host's name in the URL"],
+  ["CERT_HAS_EXPIRED", "it has expired"],
+  ["CERT_NOT_YET_VALID", "it is not valid yet; is the clock right?"]
+])
+
+const tlsDetail = (code: string): string | undefined => {
+  if (certificate.test(code)) {
+    return `Redis' certificate is not accepted (${code}): ${remedies.get(code) ?? "name its CA by ssl_ca_certs in the URL"}`
+  }
+  if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return `what answers there does not speak TLS (${code})`
+  return /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|EPROTO$)/.test(code) ? `TLS with Redis fails (${code})` : undefined
+}
+
 /** Sorts what a command was rejected with, or what ended a connection. A RedisError stays as it is. */
 export const fromCause = (cause: unknown): RedisError => {
   if (cause instanceof RedisError) return cause
@@ -68,6 +87,9 @@ export const fromCause = (cause: unknown): RedisError => {
     return new RedisError({ reason: answer ?? "Reply", detail: `Redis answers ${text.slice(0, 200)}`, cause })
   }
   if (error.name === "ParserError" || said !== undefined) return nonsense(cause)
-  const words = "code" in error && typeof error.code === "string" ? error.code : text || error.name
+  const code = "code" in error && typeof error.code === "string" ? error.code : undefined
+  const tls = code === undefined ? undefined : tlsDetail(code)
+  if (tls !== undefined) return new RedisError({ reason: "Tls", detail: tls, cause })
+  const words = code ?? (text || error.name)
   return new RedisError({ reason: "Connection", detail: `Redis does not answer (${words.slice(0, 200)})`, cause })
 }

@@ -5,18 +5,20 @@ import { isIPv6 } from "node:net"
 import * as Data from "effect/Data"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
+import * as Address from "./Address.ts"
+import * as UrlOptions from "./UrlOptions.ts"
 
-/** Where a Redis is and who asks. */
-export interface RedisAddress {
-  readonly host: string
-  readonly port: number
-  readonly db: number
-  readonly username?: string
-  readonly password?: Redacted.Redacted
+export type RedisAddress = Address.RedisAddress
+
+/** What a URL says. */
+export interface Parsed {
+  readonly address: RedisAddress
+  /** What has no effect here, a line each, for the log. */
+  readonly notes: ReadonlyArray<string>
 }
 
-/** `Unsupported`: redis-py reads it, we do not yet; the others are no URL of a Redis for redis-py either. */
-export type RedisUrlReason = "Scheme" | "Host" | "Port" | "Database" | "Unsupported"
+/** `Option`: one that is not supported, or not with this value; the others name no Redis for redis-py either. */
+export type RedisUrlReason = "Scheme" | "Host" | "Port" | "Database" | "Path" | "Option"
 
 /** A URL that cannot be used. */
 export class RedisUrlError extends Data.TaggedError("RedisUrlError")<{
@@ -30,26 +32,6 @@ export class RedisUrlError extends Data.TaggedError("RedisUrlError")<{
 }
 
 const refuse = (reason: RedisUrlReason, detail: string) => Either.left(new RedisUrlError({ reason, detail }))
-
-/** Options of redis-py that are refused by name; other names are not repeated, for they may be a piece of a password. */
-const knownOptions = new Set([
-  "socket_timeout",
-  "socket_connect_timeout",
-  "socket_keepalive",
-  "retry_on_timeout",
-  "retry_on_error",
-  "max_connections",
-  "health_check_interval",
-  "client_name",
-  "protocol",
-  "encoding",
-  "encoding_errors",
-  "decode_responses",
-  "timeout"
-])
-
-/** The options that name the same things as the parts before them. */
-const addressOptions = new Set(["host", "port", "db", "username", "password"])
 
 /** Python's `unquote`: what is no escape stays as it is, what is no UTF-8 becomes U+FFFD. */
 const unquote = (text: string): string =>
@@ -94,16 +76,18 @@ const parsePort = (text: string | undefined): Either.Either<number | undefined, 
   return port <= 65_535 ? Either.right(port || undefined) : refuse("Port", "the port is not a number from 0 to 65535")
 }
 
+const schemes = ["redis://", "rediss://", "unix://"] as const
+
 /**
- * Reads `redis://[[username]:password@]host[:port][/db]`. Username, password, host and database may be given as options
- * of the query, too. Defaults: localhost, 6379, 0. A path that is no number names no database, as in redis-py.
+ * Reads `redis://[[username]:password@]host[:port][/db][?options]`, likewise `rediss://` for TLS, and
+ * `unix://[[username]:password@]/path[?db=n&options]`. Username, password, host and database may be given as options,
+ * too. Defaults: localhost, 6379, 0. A path that is no number names no database, as in redis-py.
  */
-export const parse = (url: string): Either.Either<RedisAddress, RedisUrlError> =>
+export const parse = (url: string): Either.Either<Parsed, RedisUrlError> =>
   Either.gen(function* () {
-    const scheme = ["redis://", "rediss://", "unix://"].find((start) => url.startsWith(start))
-    if (scheme === undefined) return yield* refuse("Scheme", "the URL must begin with redis://")
-    if (scheme !== "redis://") {
-      return yield* refuse("Unsupported", `URLs that begin with ${scheme} are not supported yet; use redis://`)
+    const scheme = schemes.find((start) => url.startsWith(start))
+    if (scheme === undefined) {
+      return yield* refuse("Scheme", "the URL must begin with redis://, rediss:// or unix://")
     }
     // Python's urlsplit leaves these out wherever they stand.
     const [withoutFragment] = cut(url.slice(scheme.length).replaceAll(/[\t\r\n]/g, ""), "#")
@@ -117,35 +101,43 @@ export const parse = (url: string): Either.Either<RedisAddress, RedisUrlError> =
     const [rawHost, rawPort] = yield* splitHost(authority.slice(at + 1))
 
     const options = parseQuery(query)
-    for (const name of options.keys()) {
-      if (addressOptions.has(name)) continue
-      const shown = knownOptions.has(name) ? `the option ${name}` : "an option after the question mark"
-      return yield* refuse("Unsupported", `${shown} is not supported yet; remove it from the URL`)
-    }
+    const { tls, keepAlive, notes, ...more } = yield* Either.mapLeft(
+      UrlOptions.parse(options, scheme),
+      (detail) => new RedisUrlError({ reason: "Option", detail })
+    )
     const db = integer(options.get("db") ?? "0")
     if (db === undefined) return yield* refuse("Database", "the option db is not a number")
+    const username = unquote(user) || options.get("username")
+    const password = unquote(secret ?? "") || options.get("password")
+    const common = {
+      ...(username ? { username } : {}),
+      ...(password ? { password: Redacted.make(password) } : {}),
+      ...more
+    }
+    if (scheme === "unix://") {
+      const socket = path === undefined ? options.get("path") : unquote(`/${path}`)
+      if (socket === undefined) return yield* refuse("Path", "the path of the Unix socket is missing")
+      return { address: { path: socket, db, ...common }, notes }
+    }
 
     // A zone after the percent sign keeps its case.
     const [name, zone] = cut(rawHost, "%")
     const host = unquote(zone === undefined ? name.toLowerCase() : `${name.toLowerCase()}%${zone}`)
     const port = (yield* parsePort(rawPort)) ?? (yield* parsePort(options.get("port")))
-    const username = unquote(user) || options.get("username")
-    const password = unquote(secret ?? "") || options.get("password")
-    return {
+    const address = {
       host: host || options.get("host") || "localhost",
       port: port ?? 6379,
       db: options.has("db") ? db : (integer(unquote(path ?? "").replaceAll("/", "")) ?? 0),
-      ...(username ? { username } : {}),
-      ...(password ? { password: Redacted.make(password) } : {})
+      ...common,
+      ...(keepAlive === undefined ? {} : { keepAlive }),
+      ...(scheme === "rediss://" ? { tls } : {})
     }
+    return { address, notes }
   })
 
-/** A URL for logs: host, port and database. Nothing is shown of a URL that cannot be read: any part may be the password. */
+/** A URL for logs: place and database. Nothing is shown of a URL that cannot be read: any part may be the password. */
 export const redact = (url: string): string =>
   Either.match(parse(url), {
     onLeft: () => "an unusable Redis URL",
-    onRight: ({ host, port, db, username, password }) => {
-      const user = username === undefined && password === undefined ? "" : "***@"
-      return `redis://${user}${host.includes(":") ? `[${host}]` : host}:${port}/${db}`
-    }
+    onRight: ({ address }) => Address.showUrl(address)
   })

@@ -27,7 +27,7 @@ describe("Redis.Connection", () => {
   it.scopedLive("runs a script by name of its keys and arguments, also after SCRIPT FLUSH", () =>
     Effect.gen(function* () {
       const { port } = yield* RedisServer.make()
-      const connection = yield* Connection.connect(address(port), "worker", "mfa-worker")
+      const connection = yield* Connection.connect({ ...address(port), clientName: "mfa-worker" }, "worker")
       const keys = { second: "k2", first: "k1" }
       const run = connection.run(echo, keys, { bytes: new Uint8Array([0x41]), word: "w" }, ["rest"])
       expect(yield* run).toEqual(["k1", "k2", "w", "A", "rest"])
@@ -40,7 +40,7 @@ describe("Redis.Connection", () => {
   it.scopedLive("sorts what Redis answers", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
-      const connection = yield* Connection.connect(address(server.port), "worker", undefined)
+      const connection = yield* Connection.connect(address(server.port), "worker")
       const failure = (effect: Effect.Effect<unknown, { readonly reason: string }>) =>
         Effect.map(Effect.flip(effect), ({ reason }) => reason)
       yield* connection.use((client) => client.set("text", "x"))
@@ -63,15 +63,13 @@ describe("Redis.Connection", () => {
       ] as const) {
         const other = yield* Connection.connect(
           { ...address(server.port), ...(password === undefined ? {} : { password: Redacted.make(password) }) },
-          "producer",
-          undefined
+          "producer"
         )
         expect(yield* failure(ping(other))).toBe(reason)
       }
       const right = yield* Connection.connect(
         { ...address(server.port), password: Redacted.make("secret") },
-        "producer",
-        undefined
+        "producer"
       )
       expect(yield* ping(right)).toBe("PONG")
     })
@@ -79,7 +77,7 @@ describe("Redis.Connection", () => {
 
   it.scopedLive("fails at once, and with the reason, where nobody listens", () =>
     Effect.gen(function* () {
-      const connection = yield* Connection.connect(address(yield* RedisServer.freePort), "producer", undefined)
+      const connection = yield* Connection.connect(address(yield* RedisServer.freePort), "producer")
       const error = yield* Effect.flip(ping(connection))
       expect(error).toMatchObject({ reason: "Connection", message: "Redis does not answer (ECONNREFUSED)" })
     })
@@ -89,7 +87,7 @@ describe("Redis.Connection", () => {
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
       const proxy = yield* SwallowingProxy.make(server.port)
-      const connection = yield* Connection.connect(address(proxy.port), "worker", undefined)
+      const connection = yield* Connection.connect(address(proxy.port), "worker")
       expect(yield* ping(connection)).toBe("PONG")
       proxy.swallow("all")
       // What is in hand at the same time fails with it, and is not sent again.
@@ -126,7 +124,7 @@ describe("Redis.Connection", () => {
         Effect.fnUntraced(function* (swallowed) {
           const server = yield* RedisServer.make()
           const proxy = yield* SwallowingProxy.make(server.port)
-          const connection = yield* Connection.connect(address(proxy.port), "worker", undefined)
+          const connection = yield* Connection.connect(address(proxy.port), "worker")
           yield* ping(connection)
           proxy.swallow(swallowed)
           yield* Effect.flip(ping(connection, 100))
@@ -149,9 +147,9 @@ describe("Redis.Connection", () => {
         return 'slept'`
       const sleep = yield* Effect.fork(server.connection.use((client) => client.eval(busy, 0)))
       // Redis reads no more while it runs a script.
-      const probe = yield* Connection.connect(address(server.port), "worker", undefined)
+      const probe = yield* Connection.connect(address(server.port), "worker")
       yield* Effect.repeat(Effect.exit(ping(probe, 50)), { until: (exit) => exit._tag === "Failure" })
-      const connection = yield* Connection.connect(address(server.port), "worker", undefined)
+      const connection = yield* Connection.connect(address(server.port), "worker")
       expect(yield* ping(connection)).toBe("PONG")
       expect(yield* sleep).toBe("slept")
     })
@@ -160,7 +158,7 @@ describe("Redis.Connection", () => {
   it.scopedLive("is replaced when told so: what is in hand fails, and the next command goes over another link", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
-      const connection = yield* Connection.connect(address(server.port), "blocking", undefined)
+      const connection = yield* Connection.connect(address(server.port), "blocking")
       const id = connection.use((client) => client.client("ID"))
       const before = yield* id
       const blocked = yield* Effect.fork(
@@ -179,7 +177,7 @@ describe("Redis.Connection", () => {
   it.scopedLive("goes on after each connection is killed, again and again", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
-      const connection = yield* Connection.connect(address(server.port), "worker", undefined)
+      const connection = yield* Connection.connect(address(server.port), "worker")
       for (let time = 0; time < 5; time++) {
         yield* Effect.retry(ping(connection), { times: 3 })
         yield* server.connection.use((client) => client.client("KILL", "TYPE", "normal", "SKIPME", "yes"))
@@ -192,7 +190,7 @@ describe("Redis.Connection", () => {
     Effect.gen(function* () {
       const { port } = yield* RedisServer.make()
       const connection = yield* Effect.scoped(
-        Effect.tap(Connection.connect(address(port), "worker", undefined), (open) => ping(open))
+        Effect.tap(Connection.connect(address(port), "worker"), (open) => ping(open))
       )
       expect(yield* Effect.flip(ping(connection))).toMatchObject({ reason: "Connection" })
     })
@@ -201,7 +199,7 @@ describe("Redis.Connection", () => {
   it.scopedLive("does not believe a server that answers its handshake with something else", () =>
     Effect.gen(function* () {
       const server = yield* ScriptedServer.make(() => "+OK\r\n")
-      const connection = yield* Connection.connect(address(server.port), "worker", undefined)
+      const connection = yield* Connection.connect(address(server.port), "worker")
       expect(yield* Effect.flip(ping(connection))).toMatchObject({
         reason: "Connection",
         message: "what answers there does not speak Redis' protocol"
@@ -213,7 +211,7 @@ describe("Redis.Connection", () => {
     Effect.gen(function* () {
       const server = yield* RedisServer.make(["--maxclients", "1"])
       yield* ping(server.connection)
-      const connection = yield* Connection.connect(address(server.port), "worker", undefined)
+      const connection = yield* Connection.connect(address(server.port), "worker")
       expect(yield* Effect.flip(ping(connection))).toMatchObject({
         reason: "Loading",
         message: "Redis answers ERR max number of clients reached"
@@ -242,7 +240,7 @@ describe("Redis.Connection and nonsense", () => {
       const server = yield* ScriptedServer.make((request, link) =>
         link === 1 && !/\d{3}\r\n$/.test(request) ? bytes : polite(request)
       )
-      const connection = yield* Connection.connect(address(server.port), "worker", undefined)
+      const connection = yield* Connection.connect(address(server.port), "worker")
       // The first command after the handshake gets the nonsense; it may pass for its reply.
       yield* Effect.exit(ping(connection, 300))
       expect(yield* Effect.retry(ping(connection, 300), { times: 3 })).toBe("PONG")
@@ -258,7 +256,7 @@ describe("Redis.Connection and nonsense", () => {
       const server = yield* ScriptedServer.make((request, link) =>
         link === 1 && request.includes("EVALSHA") ? "+another\r\n" : polite(request)
       )
-      const connection = yield* Connection.connect(address(server.port), "worker", undefined)
+      const connection = yield* Connection.connect(address(server.port), "worker")
       const run = connection.run(echo, { first: "a", second: "b" }, { word: "w", bytes: "b" })
       expect(yield* Effect.flip(run)).toMatchObject({ reason: "Reply", detail: "unexpected reply of echo: not a list" })
       expect(yield* run).toEqual(["right"])
@@ -302,9 +300,9 @@ describe("a process that used connections", () => {
           import * as Redacted from "effect/Redacted"
           import * as Connection from "../../src/Redis/Connection.ts"
           const [real, nobody, silent] = process.argv.slice(1).map(Number)
-          const address = (port, more = {}) => ({ host: "127.0.0.1", port, db: 0, ...more })
+          const address = (port, more = {}) => ({ host: "127.0.0.1", port, db: 0, clientName: "name", ...more })
           const password = Redacted.make("pw")
-          const used = (address, f) => Effect.flatMap(Connection.connect(address, "worker", "name"), (connection) =>
+          const used = (address, f) => Effect.flatMap(Connection.connect(address, "worker"), (connection) =>
             Effect.exit(connection.use(f, 60_000)).pipe(Effect.timeoutOption(1_200)))
           const all = Effect.all([
             used(address(real), (client) => client.ping()),

@@ -83,7 +83,7 @@ export const make = Effect.fnUntraced(function* (args: ReadonlyArray<string> = [
     })
   yield* Effect.addFinalizer(() => stop("SIGKILL"))
   yield* start
-  const connection = yield* Connection.connect({ host: "127.0.0.1", port, db: 0 }, "worker", undefined)
+  const connection = yield* Connection.connect({ host: "127.0.0.1", port, db: 0 }, "worker")
   const signal = (name: NodeJS.Signals) =>
     Effect.sync(() => {
       child?.kill(name)
