@@ -19,7 +19,7 @@ import * as Smtp from "./Smtp.ts"
 const serversKey = "EDUMFA_QUEUE_WORKER_SMTP"
 
 /** What may be said of a mail server. */
-const optionNames = ["verify", "ca", "allow_plaintext_auth"]
+const optionNames = ["verify", "ca", "allow_plaintext_auth", "connections"]
 
 const isAddress = (server: string) => /^(?:\[[^\]]+\]|[^:]+):\d{1,5}$/.test(server)
 
@@ -42,14 +42,18 @@ const options = Config.hashMap(
   Config.all({
     verify: Config.option(Config.boolean("verify")),
     ca: Config.option(Config.nonEmptyString("ca")),
-    allowPlaintextAuth: Config.option(Config.boolean("allow_plaintext_auth"))
+    allowPlaintextAuth: Config.option(Config.boolean("allow_plaintext_auth")),
+    connections: Config.integer("connections").pipe(
+      Config.validate({ message: "expected a number from 1", validation: (count) => count >= 1 }),
+      Config.option
+    )
   }),
   serversKey
 )
 
 /**
  * EDUMFA_QUEUE_WORKER_EHLO: the name in EHLO. EDUMFA_QUEUE_WORKER_SMTP: options of mail servers by `host:port`, each of
- * `verify`, `ca` (a path) and `allow_plaintext_auth`; other options are refused.
+ * `verify`, `ca` (a path), `allow_plaintext_auth` and `connections` (at most so many); other options are refused.
  */
 export const config = Config.all({
   ehlo: Config.option(Config.nonEmptyString("EDUMFA_QUEUE_WORKER_EHLO")),
@@ -72,12 +76,13 @@ const readCertificates = (server: string, path: string) =>
 const make = Effect.gen(function* () {
   const { get } = yield* EdumfaConfig
   const { ehlo, servers } = yield* get(config)
-  const entries = yield* Effect.forEach(servers, ([server, { verify, ca, allowPlaintextAuth }]) =>
+  const entries = yield* Effect.forEach(servers, ([server, { verify, ca, allowPlaintextAuth, connections }]) =>
     Effect.gen(function* () {
       const options: ServerOptions = {
         ...(Option.isSome(verify) ? { verify: verify.value } : {}),
         ...(Option.isSome(ca) ? { ca: yield* readCertificates(server, ca.value) } : {}),
-        ...(Option.isSome(allowPlaintextAuth) ? { allowPlaintextAuth: allowPlaintextAuth.value } : {})
+        ...(Option.isSome(allowPlaintextAuth) ? { allowPlaintextAuth: allowPlaintextAuth.value } : {}),
+        ...(Option.isSome(connections) ? { connections: connections.value } : {})
       }
       return [server.toLowerCase(), options] as const
     })

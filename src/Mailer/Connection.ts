@@ -51,6 +51,12 @@ export type Mechanism = "CRAM-MD5" | "PLAIN" | "LOGIN"
 
 /** A connection that the server greeted. */
 export interface Connection {
+  /** Whether another mail can be sent: neither side has ended it, and nothing is out of step. */
+  readonly isAlive: () => boolean
+  /** How many mails it has begun to send. */
+  readonly mails: () => number
+  /** Nothing is sent for a while: silence is no fault then. */
+  readonly rest: () => void
   readonly secure: boolean
   /** The server is on this machine. */
   readonly loopback: boolean
@@ -188,18 +194,39 @@ const unsafeMakeSession = (target: Target, socket: net.Socket): Session => {
   }
 }
 
+/** Whether the server refused in words that leave the connection as it is. */
+const isAnswered = ({ rejectedErrors, responseCode }: DriverError): boolean =>
+  responseCode !== undefined &&
+  [responseCode, ...(rejectedErrors ?? []).map((it) => it.responseCode)].every(
+    (code) => code !== undefined && code >= 400 && code !== 421
+  )
+
 /**
  * Opens a connection up to the reply to the last EHLO. Closing the scope after a success says QUIT; otherwise, and when
  * an operation is interrupted, the connection is cut at once.
  */
 export const open = (target: Target): Effect.Effect<Connection, SmtpFault, Scope.Scope> =>
   Effect.gen(function* () {
-    const { exchange, loopback, smtp } = yield* Effect.acquireRelease(
+    const { exchange, isAlive, loopback, smtp } = yield* Effect.acquireRelease(
       Effect.map(Effect.interruptible(connect(target)), (socket) => unsafeMakeSession(target, socket)),
       ({ isAlive, smtp }, exit) => Effect.sync(() => (Exit.isSuccess(exit) && isAlive() ? smtp.quit() : smtp.close()))
     )
     yield* exchange<void>((done) => smtp.connect((error) => done(error, undefined)))
+    const patience = (millis: number) => {
+      if (smtp._socket) smtp._socket.setTimeout(millis)
+    }
+    let mails = 0
+    // What a refused mail leaves behind: a transaction to reset, or replies that nobody can tell apart any more.
+    let state: "Clean" | "Unfinished" | "Broken" = "Clean"
+    const after = (next: typeof state) =>
+      Effect.sync(() => {
+        state = next
+      })
+    const reset = exchange<void>((done) => smtp.reset((error) => done(error, undefined)))
     return {
+      isAlive: () => isAlive() && state !== "Broken",
+      mails: () => mails,
+      rest: () => patience(0),
       secure: smtp.secure,
       loopback,
       ...parseEhlo(smtp.lastServerResponse),
@@ -211,10 +238,21 @@ export const open = (target: Target): Effect.Effect<Connection, SmtpFault, Scope
           })
         }),
       send: (envelope, message, progress) => {
-        const onDot = () => {
-          if (smtp._socket) smtp._socket.setTimeout(dotTimeout(target.timeout))
-        }
-        return exchange((done) => smtp.send(envelope, Progress.stream(message, progress, onDot), done))
+        const onDot = () => patience(dotTimeout(target.timeout))
+        const isNotFirst = state === "Unfinished"
+        mails += 1
+        patience(target.timeout)
+        const transaction = exchange<SMTPConnectionSendInfo>((done) => {
+          state = "Unfinished"
+          smtp.send(envelope, Progress.stream(message, progress, onDot), done)
+        }).pipe(
+          Effect.tapBoth({
+            onSuccess: () => after("Clean"),
+            // Without a reply, or with the one that says good-bye (RFC 5321 3.8), there is nothing to go on with.
+            onFailure: ({ error }) => after(isAnswered(error) ? "Unfinished" : "Broken")
+          })
+        )
+        return isNotFirst ? Effect.zipRight(reset, transaction) : transaction
       }
     }
   })

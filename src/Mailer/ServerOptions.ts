@@ -12,6 +12,8 @@ export interface ServerOptions {
   readonly ca?: string
   /** Whether the password may travel without TLS. Default: false, except on loopback. */
   readonly allowPlaintextAuth?: boolean
+  /** How many connections to it are open at most. Default: 10. */
+  readonly connections?: number
 }
 
 /** `host:port`, with IPv6 addresses in brackets; host names in lower case. */

@@ -1,5 +1,5 @@
 /**
- * The mailer over SMTP: one connection for each mail, opened when the mail is sent.
+ * The mailer over SMTP: each mail over a connection of its own while it is sent, which is kept for the next one.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -7,19 +7,19 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
 import { EncKey } from "../EdumfaConfig/EncKey.ts"
 import { type Delivery, type Mail, Mailer, MailerError, type Refusal, type SendOptions } from "../Mailer.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
 import * as StopSignal from "../StopSignal.ts"
 import { type Accepted, accept } from "./Acceptance.ts"
 import * as Connection from "./Connection.ts"
-import { isCertificateFault, toMailerError, toRefusal } from "./classify.ts"
+import * as Connections from "./Connections.ts"
+import { toMailerError, toRefusal } from "./classify.ts"
 import * as EhloName from "./EhloName.ts"
-import { type Credentials, login } from "./login.ts"
+import type { Credentials } from "./login.ts"
 import * as Message from "./Message.ts"
 import * as Progress from "./Progress.ts"
-import { key, type ServerOptions, setting } from "./ServerOptions.ts"
+import { key, type ServerOptions } from "./ServerOptions.ts"
 import type { Confidential } from "./wording.ts"
 
 /** How mails are sent. */
@@ -33,9 +33,6 @@ export interface Options {
 /** Replies a mail may wait for before its final dot, all of them as late as they may come; then it is given up. */
 const maxReplies = 12
 
-const isSecureEnough = (server: SmtpServer, connection: Connection.Connection) =>
-  server.tls === "Opportunistic" || connection.secure
-
 /** What a reply must not repeat into a log. */
 const confidentialOf = ({ letter }: Accepted, credentials: Credentials | undefined): Confidential => ({
   subject: letter.subject,
@@ -45,49 +42,6 @@ const confidentialOf = ({ letter }: Accepted, credentials: Credentials | undefin
     ...(credentials === undefined ? [] : [Redacted.value(credentials.password)])
   ]
 })
-
-/** TLS that fails comes with what to write, where that is known. */
-const withAdvice = (error: MailerError, fault: Connection.SmtpFault, server: SmtpServer): MailerError => {
-  if (error.reason !== "Tls" || error.verdict !== "Configuration") return error
-  const advice = isCertificateFault(fault.error)
-    ? `mend the certificate, or write ${setting(server, "'verify': False")} to the configuration file`
-    : fault.error.response === undefined
-      ? "is this the port for the way of TLS that is set?"
-      : "the mail server does no STARTTLS, but tls is set for this SMTP server"
-  const { cause, detail, reason, verdict } = error
-  return new MailerError({ reason, verdict, detail: `${detail}; ${advice}`, cause })
-}
-
-/** Opens the connection a mail needs and logs in. */
-const connect = (
-  server: SmtpServer,
-  options: ServerOptions,
-  ehlo: string,
-  credentials: Credentials | undefined,
-  progress: Progress.Progress
-): Effect.Effect<Connection.Connection, MailerError | Connection.SmtpFault, Scope.Scope> =>
-  Effect.gen(function* () {
-    const connection = yield* Connection.open({
-      host: server.host,
-      port: server.port,
-      // Without a password nothing is worth a failed handshake; eduMFA never used STARTTLS here.
-      tls: server.tls === "Opportunistic" && credentials === undefined ? "Ignore" : server.tls,
-      timeout: server.timeout,
-      ehlo,
-      verify: options.verify,
-      ca: options.ca
-    })
-    progress.stage = "Login"
-    if (!isSecureEnough(server, connection)) {
-      const detail = "while connecting: the connection is not encrypted"
-      return yield* new MailerError({ reason: "Tls", verdict: "Configuration", detail })
-    }
-    if (credentials !== undefined) {
-      yield* login(connection, server, credentials, options.allowPlaintextAuth ?? connection.loopback)
-    }
-    progress.stage = "Envelope"
-    return connection
-  })
 
 /** Hands a message over and tells the recipients apart. */
 const transmit = (
@@ -201,6 +155,7 @@ const doUntil = <A>(
 export const make = (options: Options = {}) =>
   Effect.gen(function* () {
     const encKey = yield* EncKey
+    const connections = yield* Connections.make
     const ehloName = options.ehlo === undefined ? yield* Effect.cached(EhloName.find) : Effect.succeed(options.ehlo)
 
     const credentialsOf = (server: SmtpServer): Effect.Effect<Credentials | undefined, MailerError> => {
@@ -222,15 +177,17 @@ export const make = (options: Options = {}) =>
         const ehlo = yield* ehloName
         const message = yield* Message.build(accepted.letter, { id, date, ehlo })
         const progress = Progress.unsafeMake()
-        const serverOptions = options.servers?.get(key(server)) ?? {}
         const confidential = confidentialOf(accepted, credentials)
-        const work = connect(server, serverOptions, ehlo, credentials, progress).pipe(
-          Effect.flatMap((connection) => transmit(connection, accepted, message, progress, confidential)),
-          Effect.scoped,
-          Effect.catchTag("SmtpFault", (fault) =>
-            Effect.fail(withAdvice(toMailerError(fault, progress.stage, confidential), fault, server))
+        const work = connections
+          .use(
+            { server, options: options.servers?.get(key(server)) ?? {}, credentials, ehlo },
+            (connection) => {
+              progress.stage = "Envelope"
+              return transmit(connection, accepted, message, progress, confidential)
+            },
+            () => progress.stage === "Envelope"
           )
-        )
+          .pipe(Effect.catchTag("SmtpFault", (fault) => toMailerError(fault, progress.stage, confidential)))
         return yield* doUntil(work, watch(server, progress, stop))
       }).pipe(Effect.uninterruptible)
 
@@ -238,8 +195,8 @@ export const make = (options: Options = {}) =>
   })
 
 /** The mailer with its defaults. It opens no connection before its first mail. */
-export const layer: Layer.Layer<Mailer, never, EncKey> = Layer.effect(Mailer, make())
+export const layer: Layer.Layer<Mailer, never, EncKey> = Layer.scoped(Mailer, make())
 
 /** The mailer with options. */
 export const layerOptions = (options: Options): Layer.Layer<Mailer, never, EncKey> =>
-  Layer.effect(Mailer, make(options))
+  Layer.scoped(Mailer, make(options))

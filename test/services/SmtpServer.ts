@@ -83,6 +83,10 @@ export class TestSmtpServer extends Context.Tag("test/SmtpServer")<
     readonly asked: Effect.Effect<ReadonlyArray<string>>
     /** Connections made so far. */
     readonly connections: Effect.Effect<number>
+    /** Connections that are open now. */
+    readonly open: Effect.Effect<number>
+    /** Ends all connections without a word. */
+    readonly cut: Effect.Effect<void>
   }
 >() {}
 
@@ -250,7 +254,11 @@ export const make = (options: Options = {}): Effect.Effect<Context.Tag.Service<T
       size: accepted.size,
       held: Queue.take(holds),
       asked: Effect.sync(() => [...asked]),
-      connections: Effect.sync(() => connections)
+      connections: Effect.sync(() => connections),
+      open: Effect.sync(() => server.connections.size),
+      cut: Effect.sync(() => {
+        for (const connection of server.connections) connection._socket.destroy()
+      })
     })
   })
 

@@ -1,0 +1,152 @@
+/**
+ * Connections to a mail server are kept between mails.
+ */
+
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import { describe, expect, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import * as EncKey from "../../src/EdumfaConfig/EncKey.ts"
+import * as Smtp from "../../src/Mailer/Smtp.ts"
+import { type Mail, Mailer } from "../../src/Mailer.ts"
+import type { SmtpServer } from "../../src/SmtpServer.ts"
+import * as StopSignal from "../../src/StopSignal.ts"
+import * as SmtpService from "../services/SmtpServer.ts"
+
+const mailer = (options: Smtp.Options = {}) =>
+  Smtp.layerOptions({ ehlo: "client.example.org", ...options }).pipe(
+    Layer.provide(EncKey.layer("/missing")),
+    Layer.provide(NodeContext.layer)
+  )
+
+const mail: Mail = { recipient: "ada@example.org", subject: "Code", body: "493817" }
+
+const send = (server: SmtpServer, more: Partial<Mail> = {}, stop = StopSignal.never) =>
+  Effect.gen(function* () {
+    const { send } = yield* Mailer
+    const date = yield* Clock.currentTimeMillis
+    return yield* send(server, { ...mail, ...more }, { id: "id", date, stop })
+  })
+
+const nobody = (server: Context.Tag.Service<SmtpService.TestSmtpServer>) =>
+  server.open.pipe(
+    Effect.filterOrFail(
+      (count) => count === 0,
+      (count) => new Error(`${count} connections are open`)
+    ),
+    Effect.retry(Schedule.spaced("10 millis").pipe(Schedule.upTo("3 seconds")))
+  )
+
+describe("connections", () => {
+  it.scopedLive("carry one mail after another, and end with the mailer", () =>
+    Effect.gen(function* () {
+      const server = yield* SmtpService.make()
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(mailer(), scope)
+      expect(yield* server.connections).toBe(0)
+      yield* Effect.provide(Effect.replicateEffect(send(server.definition), 5), context)
+      expect(yield* server.connections).toBe(1)
+      expect(yield* server.open).toBe(1)
+      yield* Scope.close(scope, Exit.void)
+      yield* nobody(server)
+      expect(yield* server.size).toBe(5)
+    })
+  )
+
+  it.scopedLive("are at most as many to one server as are allowed", () =>
+    Effect.gen(function* () {
+      const server = yield* SmtpService.make({ auth: "Required" })
+      const key = `127.0.0.1:${server.port}`
+      const options = { servers: new Map([[key, { connections: 3 }]]) }
+      yield* Effect.provide(
+        Effect.replicateEffect(send(server.authenticated), 30, { concurrency: 30 }),
+        mailer(options)
+      )
+      expect(yield* server.connections).toBe(3)
+      expect(yield* server.size).toBe(30)
+    })
+  )
+
+  it.scopedLive("are not shared by different users of a server", () =>
+    Effect.gen(function* () {
+      const server = yield* SmtpService.make({ auth: "Required" })
+      yield* Effect.gen(function* () {
+        yield* send(server.authenticated)
+        const stranger = { ...server.authenticated, username: "stranger" }
+        expect((yield* Effect.flip(send(stranger))).reason).toBe("Authentication")
+        const nameless = server.definition
+        expect((yield* Effect.flip(send(nameless))).verdict).toBe("Configuration")
+        yield* send(server.authenticated)
+      }).pipe(Effect.provide(mailer()))
+      expect(yield* server.connections).toBe(3)
+    })
+  )
+
+  it.scopedLive("that a server ended while they were idle cost the next mail nothing", () =>
+    Effect.gen(function* () {
+      const server = yield* SmtpService.make()
+      yield* Effect.gen(function* () {
+        yield* Effect.replicateEffect(send(server.definition), 4, { concurrency: 4 })
+        const before = yield* server.connections
+        yield* server.cut
+        const delivery = yield* send(server.definition)
+        expect(delivery.accepted).toEqual(["ada@example.org"])
+        expect(yield* server.connections).toBe(before + 1)
+      }).pipe(Effect.provide(mailer()))
+    })
+  )
+
+  it.scopedLive("go on after a mail that was refused, whoever refused what", () =>
+    Effect.gen(function* () {
+      const server = yield* SmtpService.make({
+        recipients: { "gone@example.org": { code: 550, text: "no user" } },
+        subjects: { Spam: { code: 554, text: "spam" } }
+      })
+      yield* Effect.gen(function* () {
+        yield* send(server.definition)
+        const refused = yield* send(server.definition, { recipient: "gone@example.org" })
+        expect(refused.refused).toMatchObject([{ verdict: "Permanent", code: 550 }])
+        expect((yield* Effect.flip(send(server.definition, { subject: "Spam" }))).reason).toBe("Refused")
+        yield* send(server.definition)
+      }).pipe(Effect.provide(mailer()))
+      expect(yield* server.connections).toBe(1)
+      expect(yield* server.size).toBe(2)
+    })
+  )
+
+  it.scopedLive("are left for new ones after a hundred mails", () =>
+    Effect.gen(function* () {
+      const server = yield* SmtpService.make()
+      yield* Effect.provide(Effect.replicateEffect(send(server.definition), 101, { discard: true }), mailer())
+      expect(yield* server.connections).toBe(2)
+      expect(yield* server.size).toBe(101)
+    })
+  )
+
+  it.scopedLive("are not waited for longer than the attempt may wait", () =>
+    Effect.gen(function* () {
+      const server = yield* SmtpService.make({ subjects: { Slow: "Hang" } })
+      const options = { servers: new Map([[`127.0.0.1:${server.port}`, { connections: 1 }]]) }
+      yield* Effect.gen(function* () {
+        const slow = yield* Effect.fork(send(server.definition, { subject: "Slow" }))
+        const held = yield* server.held
+        const stop = StopSignal.unsafeMake()
+        const waiting = yield* Effect.fork(Effect.flip(send(server.definition, {}, stop)))
+        yield* Effect.yieldNow()
+        yield* StopSignal.stop(stop, "Drain")
+        expect(yield* Fiber.join(waiting)).toMatchObject({ reason: "Stopped", verdict: "Transient" })
+        yield* held.release
+        expect((yield* Fiber.join(slow)).accepted).toEqual(["ada@example.org"])
+        // The one that gave up has left nothing behind: the connection is free for the next.
+        yield* send(server.definition)
+        expect(yield* server.connections).toBe(1)
+      }).pipe(Effect.provide(mailer(options)))
+    })
+  )
+})
