@@ -11,7 +11,9 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Address from "./Redis/Address.ts"
+import * as Advice from "./Redis/advice.ts"
 import * as Connection from "./Redis/Connection.ts"
+import type { RedisError } from "./Redis/RedisError.ts"
 import * as Url from "./Redis/Url.ts"
 
 export class Redis extends Context.Tag("edumfa-queue/Redis")<
@@ -21,6 +23,8 @@ export class Redis extends Context.Tag("edumfa-queue/Redis")<
     readonly name: string
     /** What has no effect of that with which Redis was configured, a line each, for the log. */
     readonly notes: ReadonlyArray<string>
+    /** Warnings for the log, a line each: where this Redis may lose messages or show them. Fails if it does not answer. */
+    readonly advice: (connection: Connection.RedisConnection) => Effect.Effect<ReadonlyArray<string>, RedisError>
     /** Opens a connection of its own in the background; commands wait for the first try to connect, no longer. */
     readonly connect: (profile: Connection.Profile) => Effect.Effect<Connection.RedisConnection, never, Scope.Scope>
   }
@@ -90,6 +94,7 @@ export const workerConfig: Config.Config<Context.Tag.Service<Redis>> = Config.al
 export const make = (address: Address.RedisAddress, notes: ReadonlyArray<string> = []): Context.Tag.Service<Redis> => ({
   name: Address.show(address),
   notes,
+  advice: (connection) => Advice.inspect(connection, address),
   connect: (profile) => Connection.connect(address, profile)
 })
 

@@ -28,9 +28,9 @@ interface Common {
   readonly password?: Redacted.Redacted
   /** Shown by Redis' CLIENT LIST. */
   readonly clientName?: string
-  /** Milliseconds within which a link must be open; default 5000. */
+  /** Milliseconds within which a link must be open, at most 10000; default 5000. */
   readonly connectTimeout?: number
-  /** Milliseconds within which a command must be answered; the default is that of the connection's profile. */
+  /** Milliseconds within which a command must be answered, at most 60000; the default is the connection profile's. */
   readonly replyTimeout?: number
 }
 

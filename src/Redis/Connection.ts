@@ -50,7 +50,8 @@ const patience = 5_000
 /**
  * A try that is not done after so long gets another at its side, and the first that is open is taken. What a network
  * has swallowed never arrives, so only a try begun after that is over can be answered: this, not the patience, is how
- * soon. No more than five (patience / stagger) are under way at a time. Milliseconds.
+ * soon. No more than patience / stagger are under way at a time: five, or ten where the URL asks for more patience.
+ * Milliseconds.
  */
 const stagger = 1_000
 

@@ -2,6 +2,7 @@
  * One ioredis client on one socket, from its handshake to its only end. It never reconnects and never sends a command
  * twice; whatever is wrong ends it, and with it all commands in hand.
  */
+import type { Socket } from "node:net"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -10,12 +11,15 @@ import type * as Scope from "effect/Scope"
 import { AbstractConnector, Redis as IORedis } from "ioredis"
 import type { RedisAddress } from "./Address.ts"
 import { fromCause, lost, nonsense, RedisError, unwrap } from "./RedisError.ts"
-import * as Socket from "./Socket.ts"
+import { open as openSocket } from "./Socket.ts"
 
 export interface Link {
   /** Whether commands can be sent. */
   readonly alive: () => boolean
-  /** Sends a command; the link ends if nothing comes back within `silence` milliseconds. */
+  /**
+   * Sends commands; the link ends if nothing comes back within `silence` milliseconds. The promise must not settle
+   * before all replies are there: what comes later is unasked, and ends the link.
+   */
   readonly call: <A>(f: (client: IORedis) => Promise<A>, silence: number) => Effect.Effect<A, RedisError>
   /** Ends the link; commands in hand fail with this error. */
   readonly end: (error: RedisError) => void
@@ -34,7 +38,7 @@ export const closed = new RedisError({ reason: "Connection", detail: "the connec
 const leaving = /^(READONLY|LOADING|MASTERDOWN)/
 
 /** ioredis as a codec and a queue of replies: the socket, the handshake and the end are ours. */
-const driver = (socket: Awaited<ReturnType<AbstractConnector["connect"]>>): IORedis =>
+const driver = (socket: Socket): IORedis =>
   new IORedis({
     Connector: class extends AbstractConnector {
       constructor() {
@@ -58,12 +62,16 @@ const driver = (socket: Awaited<ReturnType<AbstractConnector["connect"]>>): IORe
     disableClientInfo: true
   })
 
-/** Puts a fence around the parser, which throws at some nonsense: an exception of a listener would end the process. */
-const fence = (socket: Awaited<ReturnType<AbstractConnector["connect"]>>, onThrow: (cause: unknown) => void) => {
+/**
+ * Puts a fence around the parser. It throws at some nonsense, and an exception of a listener would end the process; and
+ * it gathers a reply without an end for ever, where no command waits whose silence would be noticed.
+ */
+const fence = (socket: Socket, isAsked: () => boolean, onThrow: (cause: unknown) => void) => {
   const listeners = socket.listeners("data")
   socket.removeAllListeners("data")
   socket.on("data", (data) => {
     try {
+      if (!isAsked()) throw new Error("it says something unasked")
       for (const listener of listeners) Reflect.apply(listener, socket, [data])
     } catch (cause) {
       onThrow(cause)
@@ -93,7 +101,7 @@ const greet = async (client: IORedis, { username, password, db, clientName }: Re
 /** Opens a link: connects, logs in, and has an answer to PING. The caller limits how long that may take. */
 export const open = (address: RedisAddress): Effect.Effect<Link, RedisError, Scope.Scope> =>
   Effect.gen(function* () {
-    const socket = yield* Socket.open(address)
+    const socket = yield* openSocket(address)
     const nonce = String(yield* Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER))
     const over = yield* Deferred.make<void>()
     const inHand = new Set<(error: RedisError) => void>()
@@ -109,7 +117,14 @@ export const open = (address: RedisAddress): Effect.Effect<Link, RedisError, Sco
     }
     yield* Effect.addFinalizer(() => Effect.sync(() => end(closed)))
     client.on("error", (cause: unknown) => end(fromCause(cause)))
-    client.on("connect", () => fence(socket, (cause) => end(nonsense(cause))))
+    let open = false
+    client.on("connect", () =>
+      fence(
+        socket,
+        () => !open || inHand.size > 0,
+        (cause) => end(nonsense(cause))
+      )
+    )
     socket.once("close", () => end(fromCause(lost)))
 
     const call: Link["call"] = (f, silence) =>
@@ -145,5 +160,6 @@ export const open = (address: RedisAddress): Effect.Effect<Link, RedisError, Sco
       catch: (cause) => failure ?? fromCause(cause)
     })
     if (failure !== undefined) return yield* Effect.fail(failure)
+    open = true
     return { alive: () => failure === undefined, call, end, ended: Deferred.await(over) }
   })

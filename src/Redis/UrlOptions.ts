@@ -57,7 +57,10 @@ const ofHosts = new Set(["host", "port", "socket_keepalive"])
 const ofAddress = new Set(["host", "port", "db", "username", "password", "path"])
 
 /** A dead connection has to be noticed while a one-time code lives. Seconds. */
-const maxTimeout = 60
+const maxReply = 60
+
+/** While Redis does not answer a try begins each second, and no more than this many may pile up. Seconds. */
+const maxConnect = 10
 
 /** redis-py's `to_bool`. */
 const bool = (text: string): boolean => !["0", "F", "FALSE", "N", "NO"].includes(text.toUpperCase())
@@ -71,13 +74,12 @@ type Draft = { -readonly [K in keyof Omit<UrlOptions, "tls" | "notes">]: UrlOpti
 type Reader = (draft: Draft, value: string) => string | undefined
 
 const seconds =
-  (name: string, field: "connectTimeout" | "replyTimeout"): Reader =>
+  (name: string, field: "connectTimeout" | "replyTimeout", most: number): Reader =>
   (draft, value) => {
     const given = Number(value)
     if (!(given > 0)) return "is not a number of seconds above 0"
-    if (given > maxTimeout)
-      draft.notes.push(`${name} counts as ${maxTimeout} seconds: a dead connection has to be noticed`)
-    draft[field] = Math.max(1, Math.round(Math.min(given, maxTimeout) * 1_000))
+    if (given > most) draft.notes.push(`${name} counts as ${most} seconds: a dead connection has to be noticed`)
+    draft[field] = Math.max(1, Math.round(Math.min(given, most) * 1_000))
     return undefined
   }
 
@@ -97,8 +99,8 @@ const versions: ReadonlyMap<string, TlsOptions["minVersion"]> = new Map([
 ])
 
 const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
-  ["socket_timeout", seconds("socket_timeout", "replyTimeout")],
-  ["socket_connect_timeout", seconds("socket_connect_timeout", "connectTimeout")],
+  ["socket_timeout", seconds("socket_timeout", "replyTimeout", maxReply)],
+  ["socket_connect_timeout", seconds("socket_connect_timeout", "connectTimeout", maxConnect)],
   [
     "socket_keepalive",
     (draft, value) => {

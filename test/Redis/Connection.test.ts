@@ -218,6 +218,20 @@ describe("Redis.Connection", () => {
       })
     })
   )
+
+  it.scopedLive.each([
+    ["LOADING Redis is loading the dataset in memory", "Loading"],
+    ["MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", "Loading"],
+    ["NOAUTH Authentication required.", "Auth"]
+  ])("says %j, tries again by itself, and goes on when that is over", ([answer, reason]) =>
+    Effect.gen(function* () {
+      const polite = ScriptedServer.polite("+PONG\r\n")
+      const server = yield* ScriptedServer.make((request, link) => (link <= 3 ? `-${answer}\r\n` : polite(request)))
+      const connection = yield* Connection.connect(address(server.port), "worker")
+      expect(yield* Effect.flip(ping(connection))).toMatchObject({ reason, message: `Redis answers ${answer}` })
+      expect(yield* Effect.retry(ping(connection), { times: 3 })).toBe("PONG")
+    })
+  )
 })
 
 describe("Redis.Connection and nonsense", () => {
@@ -247,6 +261,20 @@ describe("Redis.Connection and nonsense", () => {
       // And unasked, on a link that is idle.
       server.write(bytes)
       expect(yield* Effect.retry(ping(connection, 300), { times: 3 })).toBe("PONG")
+    })
+  )
+
+  it.scopedLive("keeps nothing of a string without an end that nobody asked for", () =>
+    Effect.gen(function* () {
+      const server = yield* ScriptedServer.make(ScriptedServer.polite("+PONG\r\n"))
+      const connection = yield* Connection.connect(address(server.port), "worker")
+      yield* ping(connection)
+      expect(server.open()).toBe(1)
+      server.write("$9000000000000000\r\n")
+      const handshakes = Effect.sync(() => server.received().match(/PING\r\n\$/g)?.length)
+      yield* Effect.repeat(Effect.delay(handshakes, "10 millis"), { until: (count) => count === 2 })
+      expect(yield* ping(connection)).toBe("PONG")
+      expect(server.open()).toBe(1)
     })
   )
 

@@ -9,6 +9,8 @@ export interface ScriptedServer {
   readonly port: number
   /** All that was sent, in the order of its arrival. */
   readonly received: () => string
+  /** How many links are open. */
+  readonly open: () => number
   /** Writes to all links that are open. */
   readonly write: (text: string) => void
 }
@@ -43,7 +45,7 @@ export const make = (
       server.listen(0, "127.0.0.1", () => {
         const at = server.address()
         const port = typeof at === "object" && at !== null ? at.port : 0
-        resume(Effect.succeed({ port, received: () => received, write, close }))
+        resume(Effect.succeed({ port, received: () => received, open: () => sockets.size, write, close }))
       })
     }),
     ({ close }) => Effect.sync(close)

@@ -151,6 +151,7 @@ describe("more than the samples", () => {
     ["redis://:a\tb@h\n", { host: "h", port: 6379, db: 0, password: "ab" }],
     ["redis://[FE80::1%25Eth0]:1", { host: "fe80::1%Eth0", port: 1, db: 0 }],
     ["redis://h?client_name=mfa-worker", { host: "h", port: 6379, db: 0, clientName: "mfa-worker" }],
+    ["redis://h?socket_connect_timeout=30", { host: "h", port: 6379, db: 0, connectTimeout: 10_000 }],
     ["redis://h?socket_timeout=3600", { host: "h", port: 6379, db: 0, replyTimeout: 60_000 }],
     ["unix://?path=/run/r.sock&username=u&password=p", { path: "/run/r.sock", db: 0, username: "u", password: "p" }],
     ["unix://ignored/run/r.sock?path=/other", { path: "/run/r.sock", db: 0 }],
@@ -177,9 +178,12 @@ describe("more than the samples", () => {
   })
 
   it("says what does not count as it was written", () => {
-    expect(Either.getOrThrow(notes("rediss://h?ssl_min_version=770&socket_timeout=61&lib_name=x"))).toStrictEqual([
+    expect(
+      Either.getOrThrow(notes("rediss://h?ssl_min_version=770&socket_timeout=61&socket_connect_timeout=11&lib_name=x"))
+    ).toStrictEqual([
       "ssl_min_version counts as 771: TLS is 1.2 at least",
       "socket_timeout counts as 60 seconds: a dead connection has to be noticed",
+      "socket_connect_timeout counts as 10 seconds: a dead connection has to be noticed",
       "the option lib_name has no effect here: no library name is sent"
     ])
   })
