@@ -174,6 +174,8 @@ export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
     readonly arrival: Effect.Effect<void, JobStoreError>
     /** Throws away what leads to the store and makes it anew; what is under way fails. For a link that is stuck. */
     readonly reconnect: Effect.Effect<void>
+    /** What of the store's configuration has no effect here, one line each. */
+    readonly notes: ReadonlyArray<string>
     /** What an operator should mend about the store, one line each. */
     readonly advice: Effect.Effect<ReadonlyArray<string>, JobStoreError>
     /** Asks to take from the queue; `limit` messages of an old backlog are taken unasked, 0: any number. */

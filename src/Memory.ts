@@ -186,6 +186,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
     }),
     arrival: Queue.take(arrivals),
     reconnect: Effect.void,
+    notes: [],
     advice: Effect.succeed([]),
     admit: () => Effect.succeed({ _tag: "Admitted" }),
     buryBacklog: () => Effect.succeed(0),

@@ -194,7 +194,8 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       counts,
       arrival: Effect.mapError(Arrival.make(blocking, keys, options.block), storeError),
       reconnect: Effect.zipRight(commands.replace, blocking.replace),
-      advice: Effect.succeed([]),
+      notes: redis.notes,
+      advice: Effect.mapError(redis.advice(commands), storeError),
       admit: (limit, decision) => Effect.mapError(Backlog.admit(place, limit, decision), storeError),
       buryBacklog: (letter) => Effect.mapError(Backlog.bury(place, letter), storeError),
       drain: Effect.mapError(drainAll(commands, keys), storeError)

@@ -126,8 +126,8 @@ for i = first_rest, #ARGV, ${settlementWidth} do
   end
 end
 
-local answer = arg_unanswered ~= '' and redis.call('GET', key_answer)
-if answer and string.find(' ' .. arg_unanswered .. ' ', ' ' .. string.match(answer, '^%S+') .. ' ', 1, true) then
+local answer = arg_unanswered ~= '' and redis.pcall('GET', key_answer)
+if type(answer) == 'string' and string.find(' ' .. arg_unanswered .. ' ', ' ' .. string.match(answer, '^%S+') .. ' ', 1, true) then
   for id, token in string.gmatch(answer, ' (%S+)=(%S+)') do
     local meta = read_meta(id)
     if meta and meta.token == token then

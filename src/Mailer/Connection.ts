@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import SMTPConnection, { type SMTPConnectionSendInfo, type SMTPEnvelope } from "nodemailer/lib/smtp-connection"
-import { isLoopback } from "./loopback.ts"
+import { isLoopback } from "../Loopback.ts"
 import * as Progress from "./Progress.ts"
 
 /** How the driver describes a failure; see `classify.ts` for what it means. */

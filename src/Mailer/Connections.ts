@@ -20,7 +20,7 @@ import type * as Progress from "./Progress.ts"
 import { type ServerOptions, setting } from "./ServerOptions.ts"
 
 /** What a connection is made from. */
-export interface Destination {
+interface Destination {
   readonly server: SmtpServer
   readonly options: ServerOptions
   readonly credentials: Credentials | undefined

@@ -2,7 +2,7 @@
  * What an operator should know about the Redis that holds the queue: where it may lose messages, or show them to others.
  */
 import * as Effect from "effect/Effect"
-import { isLoopback } from "../Mailer/loopback.ts"
+import { isLoopback } from "../Loopback.ts"
 import type { RedisAddress } from "./Address.ts"
 import type { RedisConnection } from "./Connection.ts"
 import type { RedisError } from "./RedisError.ts"

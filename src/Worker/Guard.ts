@@ -51,6 +51,7 @@ const buryAll = Effect.fnUntraced(function* ({ codec, outage, store, storeTime }
 export const pass = (options: Options): Effect.Effect<void, JobStoreError | OldBacklog> =>
   Effect.gen(function* () {
     const { decision, limit, outage, store } = options
+    yield* Effect.forEach(store.notes, (line) => Effect.logInfo(line), { discard: true })
     const admission = yield* outage.persist(store.admit(limit, decision))
     if (admission._tag === "Undecided") return yield* new OldBacklog({ waiting: admission.waiting })
     if (admission._tag === "Burying") yield* buryAll(options, admission.left)

@@ -1,7 +1,7 @@
 /**
  * The rights that the README recommends: enough for all that a server and a worker do, and no more.
  */
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -69,6 +69,39 @@ describe("the rights of the README", () => {
       "ACL SETUSER mfa-worker"
     ])
   })
+
+  it("are those to all commands of the scripts and of the connections, and to no other", () => {
+    const directory = new URL("../../src/JobStore/", import.meta.url)
+    const scripts = readdirSync(directory).map((name) => readFileSync(new URL(name, directory), "utf8"))
+    const called = scripts.flatMap((text) => [...text.matchAll(/redis\.p?call\('([A-Z]+)'/g)])
+    const own = ["ping", "info", "blmove", "eval", "evalsha", "zrange"]
+    const granted = rules[1]?.match(/(?<=\+)\S+/g) ?? []
+    expect([...granted].sort()).toEqual(
+      [...new Set([...called.map(([, name = ""]) => name.toLowerCase()), ...own])].sort()
+    )
+  })
+
+  it.scopedLive("let a worker decide about a backlog, and give back all that it has", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const { use } = server.connection
+      yield* setUsers(server, "huey")
+      const letter = { jobId: "", job: "", reason: "", detail: "", attempts: 0, deliveries: 0, firstTakenAt: 0 }
+      yield* Effect.gen(function* () {
+        const { admit, buryBacklog, drain, exchange } = yield* JobStore
+        yield* use((client) => client.lpush("huey.redis.huey", "a", "b"))
+        expect(yield* admit(1, undefined)).toEqual({ _tag: "Undecided", waiting: 2 })
+        yield* admit(1, "bury")
+        expect(yield* buryBacklog(() => letter)).toBe(0)
+        yield* use((client) => client.lpush("huey.redis.huey", "c", "c"))
+        // More digests than are kept, so that the oldest go.
+        const fill = "for i = 1, 100001 do redis.call('ZADD', KEYS[1], 4e12, i) end"
+        yield* use((client) => client.eval(fill, 1, "{huey.redis.huey}:q:seen"))
+        expect((yield* exchange([], 2)).grants).toHaveLength(1)
+        expect(yield* drain).toBe(1)
+      }).pipe(Effect.provide(store(server.port, "huey", Duration.seconds(30))))
+    })
+  )
 
   it.scopedLive("let a worker be woken, put back what that moved, and be advised", () =>
     Effect.gen(function* () {

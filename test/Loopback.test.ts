@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { isLoopback } from "../../src/Mailer/loopback.ts"
+import { isLoopback } from "../src/Loopback.ts"
 
 it.each([
   ["127.0.0.1", true],
