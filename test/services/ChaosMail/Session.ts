@@ -22,6 +22,8 @@ export const serve = (socket: Socket, records: Records, hangMillis: number): voi
   let transaction: Transaction | undefined
   let inData = false
   let isSilent = false
+  /** What ends the connection once all replies are written. */
+  let leave: (() => void) | undefined
   records.connections += 1
   socket.setNoDelay(true)
   socket.setEncoding("latin1")
@@ -56,7 +58,7 @@ export const serve = (socket: Socket, records: Records, hangMillis: number): voi
     if (ended.fate === "Accept") return "250 2.0.0 kept\r\n"
     isSilent = true
     if (ended.fate === "Cut") {
-      socket.destroy()
+      leave = () => socket.destroySoon()
     } else {
       const timer = setTimeout(() => socket.destroy(), hangMillis)
       socket.once("close", () => clearTimeout(timer))
@@ -80,8 +82,8 @@ export const serve = (socket: Socket, records: Records, hangMillis: number): voi
         return "250 2.0.0 ok\r\n"
       case "QUIT":
         isSilent = true
-        socket.end("221 2.0.0 bye\r\n")
-        return ""
+        leave = () => socket.end()
+        return "221 2.0.0 bye\r\n"
       case "NOOP":
       case "HELO":
         return "250 2.0.0 ok\r\n"
@@ -109,6 +111,7 @@ export const serve = (socket: Socket, records: Records, hangMillis: number): voi
     if (pending.length > maxPending) socket.destroy()
     const reply = answer()
     if (reply !== "" && socket.writable) socket.write(reply)
+    leave?.()
   })
   socket.write("220 chaos.example ESMTP\r\n")
 }
