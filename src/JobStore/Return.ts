@@ -12,7 +12,10 @@ import { allowWrites, custody, keyNames, number } from "./custody.ts"
 /** How many messages one call moves: a few milliseconds of Redis' time. */
 const chunk = 500
 
-/** Puts what the wake-up call moved back where it came from, the oldest to the right; at most `limit` in one call. */
+/**
+ * Puts what the wake-up call moved back where it came from, the oldest to the right; at most `limit` in one call. A worker
+ * that does so takes no more: what it was granted last is forgotten.
+ */
 const unpark = Script.make({
   name: "unpark",
   keys: keyNames,
@@ -27,6 +30,7 @@ while moved < tonumber(arg_limit) do
   redis.call('LPOP', key_arrived)
   moved = moved + 1
 end
+redis.call('DEL', key_answer)
 return moved
 `,
   decode: number
