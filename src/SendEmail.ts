@@ -139,7 +139,7 @@ export const make = ({ maxAges = new Map() }: Options = {}) =>
       const mail = yield* toMail(args)
       const delivery = yield* Effect.mapError(
         mailer.send(server, mail, { id: jobId, date: firstTakenAt, stop }),
-        (cause) => new Job.JobFailure({ verdict: cause.verdict, reason: cause.message, cause })
+        (cause) => new Job.JobFailure({ verdict: cause.verdict, reason: cause.message, cause, delay: cause.retryIn })
       )
       yield* afterDelivery(args, delivery)
     })

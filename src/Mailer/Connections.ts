@@ -13,6 +13,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { MailerError } from "../Mailer.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
+import type { Breaker } from "./Breaker.ts"
 import * as Connection from "./Connection.ts"
 import { isCertificateFault, toMailerError } from "./classify.ts"
 import { type Credentials, login } from "./login.ts"
@@ -144,12 +145,12 @@ const open = ({
   )
 }
 
-/** Opens none before it is used, and ends all with its scope. */
-export const make: Effect.Effect<Connections, never, Scope.Scope> = Effect.gen(function* () {
+/** Opens none before it is used, and only where the breaker lets it; ends all with its scope. */
+export const make = Effect.fnUntraced(function* (breaker: Breaker): Effect.fn.Return<Connections, never, Scope.Scope> {
   const pools = yield* RcMap.make({
     lookup: ({ destination }: Key) =>
       Pool.makeWithTTL({
-        acquire: open(destination),
+        acquire: breaker.admit(destination.server, destination.credentials, open(destination)),
         min: 0,
         max: destination.options.connections ?? defaultConnections,
         timeToLive: idle

@@ -12,6 +12,8 @@ import { type Delivery, type Mail, Mailer, MailerError, type Refusal, type SendO
 import type { SmtpServer } from "../SmtpServer.ts"
 import * as StopSignal from "../StopSignal.ts"
 import { type Accepted, accept } from "./Acceptance.ts"
+import { type BreakerStore, layerMemory } from "./Breaker/BreakerStore.ts"
+import * as Breaker from "./Breaker.ts"
 import * as Connection from "./Connection.ts"
 import * as Connections from "./Connections.ts"
 import { toMailerError, toRefusal } from "./classify.ts"
@@ -28,6 +30,8 @@ export interface Options {
   readonly ehlo?: string
   /** Options of mail servers by `host:port`. Default: none. */
   readonly servers?: ReadonlyMap<string, ServerOptions>
+  /** How mails are kept from servers that do not answer. */
+  readonly breaker?: Breaker.Options
 }
 
 /** Replies a mail may wait for before its final dot, all of them as late as they may come; then it is given up. */
@@ -155,7 +159,8 @@ const doUntil = <A>(
 export const make = (options: Options = {}) =>
   Effect.gen(function* () {
     const encKey = yield* EncKey
-    const connections = yield* Connections.make
+    const breaker = yield* Breaker.make(options.breaker)
+    const connections = yield* Connections.make(breaker)
     const ehloName = options.ehlo === undefined ? yield* Effect.cached(EhloName.find) : Effect.succeed(options.ehlo)
 
     const credentialsOf = (server: SmtpServer): Effect.Effect<Credentials | undefined, MailerError> => {
@@ -188,15 +193,20 @@ export const make = (options: Options = {}) =>
             () => progress.stage === "Envelope"
           )
           .pipe(Effect.catchTag("SmtpFault", (fault) => toMailerError(fault, progress.stage, confidential)))
-        return yield* doUntil(work, watch(server, progress, stop))
+        const attempt = doUntil(work, watch(server, progress, stop))
+        return yield* breaker.guard(server, attempt, () => progress.stage !== "Connect")
       }).pipe(Effect.uninterruptible)
 
     return Mailer.of({ send })
   })
 
-/** The mailer with its defaults. It opens no connection before its first mail. */
-export const layer: Layer.Layer<Mailer, never, EncKey> = Layer.scoped(Mailer, make())
-
-/** The mailer with options. */
-export const layerOptions = (options: Options): Layer.Layer<Mailer, never, EncKey> =>
+/** The mailer with options, and with breakers that it shares with others. */
+export const layerShared = (options: Options = {}): Layer.Layer<Mailer, never, EncKey | BreakerStore> =>
   Layer.scoped(Mailer, make(options))
+
+/** The mailer with options, and with breakers of its own. */
+export const layerOptions = (options: Options): Layer.Layer<Mailer, never, EncKey> =>
+  Layer.provide(layerShared(options), layerMemory)
+
+/** The mailer with its defaults. It opens no connection before its first mail. */
+export const layer: Layer.Layer<Mailer, never, EncKey> = layerOptions({})

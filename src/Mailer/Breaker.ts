@@ -1,0 +1,167 @@
+/**
+ * Keeps mails from SMTP servers that do not answer, and from logins that are refused: a breaker for each, and half of the
+ * slots at most for a server that is silent.
+ */
+import { createHash, scrypt } from "node:crypto"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import { MailerError, type MailerReason } from "../Mailer.ts"
+import type { SmtpServer } from "../SmtpServer.ts"
+import { BreakerStore, maxStates } from "./Breaker/BreakerStore.ts"
+import * as Circuit from "./Breaker/Circuit.ts"
+import * as Circuits from "./Breaker/Circuits.ts"
+import { Share } from "./Breaker/Share.ts"
+import type { Credentials } from "./login.ts"
+import { key } from "./ServerOptions.ts"
+
+export interface Options {
+  /** Jobs at once of the worker that this mailer is for. Default 8. */
+  readonly slots?: number
+  /** Default: `Circuit.standard`. */
+  readonly rules?: Circuit.Rules
+}
+
+export interface Breaker {
+  /** Opens a connection and logs in, unless the server or this login is known to fail; reports what comes of it. */
+  readonly admit: <A, R>(
+    server: SmtpServer,
+    credentials: Credentials | undefined,
+    open: Effect.Effect<A, MailerError, R>
+  ) => Effect.Effect<A, MailerError, R>
+  /** Sends a mail, over an open connection or a new one; reports whether the server answered. */
+  readonly guard: <A>(
+    server: SmtpServer,
+    send: Effect.Effect<A, MailerError>,
+    /** Whether the mail got a connection: what became of the others was reported where they were opened. */
+    isConnected: () => boolean
+  ) => Effect.Effect<A, MailerError>
+}
+
+/** As the worker's own. */
+const defaultSlots = 8
+
+/** A probe has so many time-outs of its server to report, and no more than a minute: others wait for it. */
+const probeTimeouts = 3
+const maxProbe = 60_000
+
+/** Hexadecimal digits of a password's digest: enough to tell a mistyped one from the right one, useless to guess it. */
+const digestDigits = 4
+
+/** What is in the store is worth no attack: a slow digest, salted, of which next to nothing is kept. */
+const digest = (server: SmtpServer, { password, username }: Credentials): Effect.Effect<string> =>
+  Effect.async((resume) => {
+    scrypt(Redacted.value(password), `${key(server)} ${username}`, 16, (error, bytes) =>
+      resume(error === null ? Effect.succeed(bytes.toString("hex").slice(0, digestDigits)) : Effect.die(error))
+    )
+  })
+
+/** By the way of TLS too: a wrong one, tried in a form, must not stop everybody's mails. */
+const connectBreaker = (server: SmtpServer): Circuits.Breaker => ({
+  name: `connect ${key(server)} ${server.tls}`,
+  label: `mail server ${key(server)}`,
+  needsProof: false
+})
+
+/** No answer that could be used. */
+const silences: ReadonlySet<MailerReason> = new Set(["Connect", "Protocol", "Tls", "ConnectionLost", "Timeout"])
+
+/** Nothing was asked of the server. */
+const unasked: ReadonlySet<MailerReason> = new Set(["Stopped", "BreakerOpen"])
+
+/** The delay of a retry lies within 10 % of what it is wished to be: this brings it behind the end of the interval. */
+const jitter = 1.12
+
+const refuse = (detail: string, rest: number, spread: number) =>
+  Effect.flatMap(Random.nextRange(0, spread), (more) =>
+    Effect.fail(
+      new MailerError({
+        reason: "BreakerOpen",
+        verdict: "Postponed",
+        detail,
+        retryIn: Math.ceil(rest * jitter + more)
+      })
+    )
+  )
+
+/** Makes one for a mailer; its state is in the store. */
+export const make = Effect.fnUntraced(function* (options: Options = {}) {
+  const rules = options.rules ?? Circuit.standard
+  const circuits = yield* Circuits.make(yield* BreakerStore, rules)
+  const share = new Share(options.slots ?? defaultSlots)
+  /** By a fast digest, which stays in this process. */
+  const names = new Map<string, string>()
+
+  const loginBreaker = (server: SmtpServer, credentials: Credentials) =>
+    Effect.gen(function* () {
+      const secret = JSON.stringify([key(server), credentials.username, Redacted.value(credentials.password)])
+      const id = createHash("sha256").update(secret).digest("base64")
+      const name = names.get(id) ?? `login ${key(server)} ${yield* digest(server, credentials)}`
+      if (names.size >= maxStates) names.clear()
+      names.set(id, name)
+      return { name, label: `the login at mail server ${key(server)}`, needsProof: true } satisfies Circuits.Breaker
+    })
+
+  const pass = (breaker: Circuits.Breaker, server: SmtpServer) =>
+    Effect.flatMap(circuits.ask(breaker, Math.min(probeTimeouts * server.timeout, maxProbe)), (wait) => {
+      if (wait === undefined) return Effect.void
+      const why =
+        wait.why === "Open" ? "does not work" : wait.why === "Probe" ? "is being tried again" : "is being tried first"
+      return refuse(`${breaker.label} ${why}`, wait.rest, rules.turn)
+    })
+
+  const report = (
+    exit: Exit.Exit<unknown, MailerError>,
+    connect: Circuits.Breaker,
+    login: Circuits.Breaker | undefined
+  ): Effect.Effect<void> => {
+    const released = login === undefined ? Effect.void : circuits.released(login)
+    // Whether the server does more than greet is known when it has answered to a mail.
+    if (Exit.isSuccess(exit)) return login === undefined ? Effect.void : circuits.succeeded(login)
+    const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
+    if (error === undefined) return Effect.zipRight(circuits.released(connect), released)
+    const fault = error.verdict === "Configuration" ? "Configuration" : "Silence"
+    return login !== undefined && error.reason === "Authentication"
+      ? Effect.zipRight(circuits.failed(login, fault, error.detail), circuits.succeeded(connect))
+      : Effect.zipRight(circuits.failed(connect, fault, error.detail), released)
+  }
+
+  return {
+    admit: (server, credentials, open) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          const connect = connectBreaker(server)
+          const login = credentials === undefined ? undefined : yield* loginBreaker(server, credentials)
+          yield* pass(connect, server)
+          if (login !== undefined) yield* Effect.tapError(pass(login, server), () => circuits.released(connect))
+          return yield* Effect.onExit(restore(open), (exit) => report(exit, connect, login))
+        })
+      ),
+    guard: (server, send, isConnected) =>
+      Effect.suspend(() => {
+        const place = key(server)
+        if (!share.enter(place)) {
+          return refuse(`mail server ${place} does not answer, and has half of the slots`, rules.turn, rules.turn)
+        }
+        const answered = Effect.suspend(() => {
+          share.answered(place)
+          return circuits.succeeded(connectBreaker(server))
+        })
+        return send.pipe(
+          Effect.ensuring(Effect.sync(() => share.leave(place))),
+          Effect.tapBoth({
+            onSuccess: () => answered,
+            onFailure: ({ detail, reason }) => {
+              if (unasked.has(reason)) return Effect.void
+              if (!silences.has(reason)) return answered
+              share.failed(place)
+              return isConnected() ? circuits.failed(connectBreaker(server), "Silence", detail) : Effect.void
+            }
+          })
+        )
+      })
+  } satisfies Breaker as Breaker
+})
