@@ -75,17 +75,9 @@ const unasked: ReadonlySet<MailerReason> = new Set(["Stopped", "BreakerOpen"])
 /** The delay of a retry lies within 10 % of what it is wished to be: this brings it behind the end of the interval. */
 const jitter = 1.12
 
-const refuse = (detail: string, rest: number, spread: number) =>
-  Effect.flatMap(Random.nextRange(0, spread), (more) =>
-    Effect.fail(
-      new MailerError({
-        reason: "BreakerOpen",
-        verdict: "Postponed",
-        detail,
-        retryIn: Math.ceil(rest * jitter + more)
-      })
-    )
-  )
+/** Milliseconds to wish for, so that those who wait for the same do not all come at once. */
+const spread = (rules: Circuit.Rules, rest: number) =>
+  Effect.map(Random.nextRange(0, rules.turn), (more) => Math.ceil(rest * jitter + more))
 
 /** Makes one for a mailer; its state is in the store. */
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
@@ -105,29 +97,35 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       return { name, label: `the login at mail server ${key(server)}`, needsProof: true } satisfies Circuits.Breaker
     })
 
-  const pass = (breaker: Circuits.Breaker, server: SmtpServer) =>
+  const refuse = (detail: string, rest: number) =>
+    Effect.flatMap(spread(rules, rest), (retryIn) =>
+      Effect.fail(new MailerError({ reason: "BreakerOpen", verdict: "Postponed", detail, retryIn }))
+    )
+
+  const pass = (breaker: Circuits.Breaker, server: SmtpServer): Effect.Effect<void, MailerError> =>
     Effect.flatMap(circuits.ask(breaker, Math.min(probeTimeouts * server.timeout, maxProbe)), (wait) => {
       if (wait === undefined) return Effect.void
       const why =
         wait.why === "Open" ? "does not work" : wait.why === "Probe" ? "is being tried again" : "is being tried first"
-      return refuse(`${breaker.label} ${why}`, wait.rest, rules.turn)
+      return refuse(`${breaker.label} ${why}`, wait.rest)
     })
 
-  const report = (
-    exit: Exit.Exit<unknown, MailerError>,
+  /** Says what a failure means; one that only a mended configuration cures is retried when the breaker lets one try. */
+  const reportFailure = (
+    error: MailerError,
     connect: Circuits.Breaker,
     login: Circuits.Breaker | undefined
-  ): Effect.Effect<void> => {
-    const released = login === undefined ? Effect.void : circuits.released(login)
-    // Whether the server does more than greet is known when it has answered to a mail.
-    if (Exit.isSuccess(exit)) return login === undefined ? Effect.void : circuits.succeeded(login)
-    const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
-    if (error === undefined) return Effect.zipRight(circuits.released(connect), released)
-    const fault = error.verdict === "Configuration" ? "Configuration" : "Silence"
-    return login !== undefined && error.reason === "Authentication"
-      ? Effect.zipRight(circuits.failed(login, fault, error.detail), circuits.succeeded(connect))
-      : Effect.zipRight(circuits.failed(connect, fault, error.detail), released)
-  }
+  ): Effect.Effect<never, MailerError> =>
+    Effect.gen(function* () {
+      const isOfLogin = login !== undefined && error.reason === "Authentication"
+      const fault = error.verdict === "Configuration" ? "Configuration" : "Silence"
+      const rest = yield* circuits.failed(isOfLogin ? login : connect, fault, error.detail)
+      if (isOfLogin) yield* circuits.succeeded(connect)
+      else if (login !== undefined) yield* circuits.released(login)
+      if (fault === "Silence") return yield* error
+      const { cause, detail, reason, verdict } = error
+      return yield* new MailerError({ reason, verdict, detail, cause, retryIn: yield* spread(rules, rest) })
+    })
 
   return {
     admit: (server, credentials, open) =>
@@ -137,14 +135,24 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
           const login = credentials === undefined ? undefined : yield* loginBreaker(server, credentials)
           yield* pass(connect, server)
           if (login !== undefined) yield* Effect.tapError(pass(login, server), () => circuits.released(connect))
-          return yield* Effect.onExit(restore(open), (exit) => report(exit, connect, login))
+          const exit = yield* Effect.exit(restore(open))
+          // Whether the server does more than greet is known when it has answered to a mail.
+          if (Exit.isSuccess(exit)) {
+            if (login !== undefined) yield* circuits.succeeded(login)
+            return exit.value
+          }
+          const error = Cause.failureOption(exit.cause)
+          if (Option.isSome(error)) return yield* reportFailure(error.value, connect, login)
+          yield* circuits.released(connect)
+          if (login !== undefined) yield* circuits.released(login)
+          return yield* exit
         })
       ),
     guard: (server, send, isConnected) =>
       Effect.suspend(() => {
         const place = key(server)
         if (!share.enter(place)) {
-          return refuse(`mail server ${place} does not answer, and has half of the slots`, rules.turn, rules.turn)
+          return refuse(`mail server ${place} does not answer, and has half of the slots`, rules.turn)
         }
         const answered = Effect.suspend(() => {
           share.answered(place)

@@ -35,8 +35,8 @@ export interface Circuits {
   /** Undefined: pass. Whoever passes reports, within `patience` milliseconds where it is the probe. */
   readonly ask: (breaker: Breaker, patience: number) => Effect.Effect<Wait | undefined>
   readonly succeeded: (breaker: Breaker) => Effect.Effect<void>
-  /** `detail` is one line for the log. */
-  readonly failed: (breaker: Breaker, fault: Circuit.Fault, detail: string) => Effect.Effect<void>
+  /** `detail` is one line for the log. Answers with the milliseconds for which nobody tries now. */
+  readonly failed: (breaker: Breaker, fault: Circuit.Fault, detail: string) => Effect.Effect<number>
   /** Whoever passed says neither. */
   readonly released: (breaker: Breaker) => Effect.Effect<void>
 }
@@ -190,11 +190,13 @@ export const make = Effect.fnUntraced(function* (
           next: Circuit.failed(rules, circuit, fault, now)
         }))
         yield* reported(name)
-        if (after === before || after._tag !== "Open") return
-        const next = `tried again in ${seconds(after.until - now)}`
+        const rest = after._tag === "Open" ? Math.max(0, after.until - now) : 0
+        if (after === before || after._tag !== "Open") return rest
+        const next = `tried again in ${seconds(rest)}`
         yield* Circuit.isOpen(before)
           ? Effect.logDebug(`${label} still does not work, ${next}: ${detail}`)
           : Effect.logError(`${label} does not work, mails for it wait, ${next}: ${detail}`)
+        return rest
       }),
     released: ({ name }) =>
       Effect.zipRight(
