@@ -11,6 +11,7 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Random from "effect/Random"
+import * as Monotonic from "../../Monotonic.ts"
 import { type BreakerStore, BreakerStoreError, maxStates, type Swap } from "./BreakerStore.ts"
 import * as Circuit from "./Circuit.ts"
 
@@ -44,7 +45,7 @@ export interface Circuits {
 interface Known {
   readonly stored: string
   readonly circuit: Circuit.Circuit
-  /** When it was read, milliseconds of this process' clock. */
+  /** When it was read, monotonic milliseconds. */
   readonly readAt: number
 }
 
@@ -74,8 +75,8 @@ export const make = Effect.fnUntraced(function* (
   /** Probes of this process, until they report. */
   const probes = new Map<string, Deferred.Deferred<void>>()
   let pausedUntil = Number.NEGATIVE_INFINITY
-  /** From this process' clock to the store's. */
-  let offset = 0
+  /** From monotonic milliseconds to the store's time. */
+  let offset = (yield* Clock.currentTimeMillis) - (yield* Monotonic.millis)
   const oneByOne = yield* Effect.makeSemaphore(1)
 
   const remember = (name: string, state: Known) => {
@@ -88,7 +89,7 @@ export const make = Effect.fnUntraced(function* (
 
   const exchange = (name: string, swap?: Swap): Effect.Effect<Known, BreakerStoreError> =>
     Effect.gen(function* () {
-      const askedAt = yield* Clock.currentTimeMillis
+      const askedAt = yield* Monotonic.millis
       if (askedAt < pausedUntil) return yield* new BreakerStoreError({ detail: "not asked", cause: undefined })
       // On a fiber of its own: what is reported by one that was interrupted must get through, and end in time.
       const asking = yield* store.exchange(name, swap).pipe(
@@ -106,13 +107,13 @@ export const make = Effect.fnUntraced(function* (
           return Effect.logDebug(`the breakers of mail servers are not shared for now: ${detail}`)
         })
       )
-      const readAt = yield* Clock.currentTimeMillis
+      const readAt = yield* Monotonic.millis
       offset = found.now - readAt
       return remember(name, { stored: found.stored, circuit: Circuit.decode(found.stored), readAt })
     })
 
   const current = (name: string): Effect.Effect<Known> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    Effect.flatMap(Monotonic.millis, (now) => {
       const here = known.get(name)
       if (here !== undefined && now - here.readAt < rules.refresh) return Effect.succeed(here)
       return Effect.catchTag(exchange(name), "BreakerStoreError", () =>
@@ -125,7 +126,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       let state = yield* current(name)
       for (let tries = 1; ; tries++) {
-        const local = yield* Clock.currentTimeMillis
+        const local = yield* Monotonic.millis
         const now = local + offset
         const { answer, next } = decide(state.circuit, now)
         const before = state.circuit
