@@ -16,7 +16,7 @@ import * as Connection from "./Connection.ts"
 import * as Progress from "./Progress.ts"
 
 /** A mail on its way. */
-export interface Watched {
+interface Watched {
   readonly progress: Progress.Progress
   readonly stop: StopSignal
   /** Milliseconds that the SMTP server may take for a reply. */
