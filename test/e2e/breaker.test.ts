@@ -1,7 +1,9 @@
 /**
  * Workers, Redis and mail servers, all real, where a mail server refuses the password or does not answer.
  */
+import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,6 +19,7 @@ import * as Redis from "../../src/Redis.ts"
 import * as SendEmail from "../../src/SendEmail.ts"
 import type { SmtpServer } from "../../src/SmtpServer.ts"
 import * as Worker from "../../src/Worker.ts"
+import * as Command from "../services/Command.ts"
 import * as LoginServer from "../services/LoginServer.ts"
 import * as RedisServer from "../services/RedisServer.ts"
 import * as Site from "../services/Site.ts"
@@ -88,6 +91,43 @@ describe("a mail server that refuses the password", () => {
         const retries = lines.filter((line) => line.includes(" retry in "))
         expect(retries).toHaveLength(4)
         for (const line of retries) expect(line).toContain(" at no cost of an attempt: ")
+      }),
+    60_000
+  )
+})
+
+describe("the command", () => {
+  it.scopedLive(
+    "tries a refused login once in a minute, though there are two workers and one starts anew",
+    () =>
+      Effect.gen(function* () {
+        const redis = yield* RedisServer.make()
+        const login = yield* LoginServer.make
+        const other = yield* TestSmtpServer.make()
+        const cwd = yield* Command.directory({ "edumfa.cfg": Site.queueCfg(redis.port) })
+        const start = (name: string) => Command.command(["--config", "edumfa.cfg", "-l", `${name}.log`], { cwd })
+        yield* enqueue(redis.port, login.definition, 50)
+        yield* Effect.all([start("one"), start("two")])
+        yield* login.refusal
+        const third = yield* start("three")
+        yield* enqueue(redis.port, login.definition, 50)
+        yield* Command.logged(
+          join(cwd, "three.log"),
+          /\[INFO\].* waits \d+\.\d s: BreakerOpen: the login at .* does not work/
+        )
+        yield* third.kill("SIGTERM")
+        yield* Effect.flatten(third.ended)
+        yield* enqueue(redis.port, login.definition, 1)
+        yield* enqueue(redis.port, other.definition, 10)
+        expect(yield* other.take(10)).toHaveLength(10)
+        expect(yield* login.logins).toBe(1)
+        const logs = ["one", "two", "three"].map((name) => readFileSync(join(cwd, `${name}.log`), "utf8")).join("")
+        expect(logs.split("\n").filter((line) => /\[ERROR\]/.test(line))).toEqual([
+          expect.stringMatching(
+            /the login at mail server .* does not work, mails for it wait, tried again in 60\.0 s: /
+          )
+        ])
+        expect(logs).not.toContain("mail-password")
       }),
     60_000
   )

@@ -172,7 +172,7 @@ export const make = Effect.fnUntraced(function* (
         const proof = wait?.why === "Proof" ? probes.get(breaker.name) : undefined
         if (proof === undefined) return wait
         // A login takes less: who waits here for the first one is not even postponed.
-        yield* Effect.timeoutOption(Deferred.await(proof), Duration.millis(rules.turn / 4))
+        yield* Effect.timeoutOption(Deferred.await(proof), Duration.millis(rules.turn / 2))
         return yield* askOnce(breaker, patience)
       }),
     succeeded: ({ label, name, needsProof }) =>
