@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import { MailerError, type MailerReason } from "../Mailer.ts"
+import * as Monotonic from "../Monotonic.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
 import { BreakerStore, maxStates } from "./Breaker/BreakerStore.ts"
 import * as Circuit from "./Breaker/Circuit.ts"
@@ -35,7 +36,8 @@ export interface Breaker {
   /** Sends a mail, over an open connection or a new one; reports whether the server answered. */
   readonly guard: <A>(
     server: SmtpServer,
-    send: Effect.Effect<A, MailerError>,
+    /** Hands out what gives the mail up, as long as it is not sent. */
+    send: (begun: (giveUp: (error: MailerError) => void) => void) => Effect.Effect<A, MailerError>,
     /** Whether the mail got a connection: what became of the others was reported where they were opened. */
     isConnected: () => boolean
   ) => Effect.Effect<A, MailerError>
@@ -79,11 +81,26 @@ const jitter = 1.12
 const spread = (rules: Circuit.Rules, rest: number) =>
   Effect.map(Random.nextRange(0, rules.turn), (more) => Math.ceil(rest * jitter + more))
 
+const postponed = (detail: string, retryIn: number) =>
+  new MailerError({ reason: "BreakerOpen", verdict: "Postponed", detail, retryIn })
+
 /** Makes one for a mailer; its state is in the store. */
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const rules = options.rules ?? Circuit.standard
   const circuits = yield* Circuits.make(yield* BreakerStore, rules)
-  const share = new Share(options.slots ?? defaultSlots)
+  const share = new Share(options.slots ?? defaultSlots, rules.silence)
+  const scope = yield* Effect.scope
+  let isShedding = false
+  /** Runs only while one server has more than half of the slots. */
+  const shed = Effect.whileLoop({
+    while: () => {
+      isShedding = share.isCrowded()
+      return isShedding
+    },
+    body: () =>
+      Effect.flatMap(Effect.delay(Monotonic.millis, rules.silence / 10), (now) => Effect.sync(() => share.shed(now))),
+    step: () => {}
+  })
   /** By a fast digest, which stays in this process. */
   const names = new Map<string, string>()
 
@@ -97,17 +114,12 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       return { name, label: `the login at mail server ${key(server)}`, needsProof: true } satisfies Circuits.Breaker
     })
 
-  const refuse = (detail: string, rest: number) =>
-    Effect.flatMap(spread(rules, rest), (retryIn) =>
-      Effect.fail(new MailerError({ reason: "BreakerOpen", verdict: "Postponed", detail, retryIn }))
-    )
-
   const pass = (breaker: Circuits.Breaker, server: SmtpServer): Effect.Effect<void, MailerError> =>
     Effect.flatMap(circuits.ask(breaker, Math.min(probeTimeouts * server.timeout, maxProbe)), (wait) => {
       if (wait === undefined) return Effect.void
       const why =
         wait.why === "Open" ? "does not work" : wait.why === "Probe" ? "is being tried again" : "is being tried first"
-      return refuse(`${breaker.label} ${why}`, wait.rest)
+      return Effect.flatMap(spread(rules, wait.rest), (retryIn) => postponed(`${breaker.label} ${why}`, retryIn))
     })
 
   /** Says what a failure means; one that only a mended configuration cures is retried when the breaker lets one try. */
@@ -149,17 +161,24 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
         })
       ),
     guard: (server, send, isConnected) =>
-      Effect.suspend(() => {
+      Effect.gen(function* () {
         const place = key(server)
-        if (!share.enter(place)) {
-          return refuse(`mail server ${place} does not answer, and has half of the slots`, rules.turn)
+        const refused = (retryIn: number) =>
+          postponed(`mail server ${place} does not answer, and has half of the slots`, retryIn)
+        const hand = share.enter(place, yield* Monotonic.millis)
+        if (hand === undefined) return yield* refused(yield* spread(rules, rules.turn))
+        if (share.isCrowded() && !isShedding) {
+          isShedding = true
+          yield* Effect.forkIn(Effect.interruptible(shed), scope)
         }
-        const answered = Effect.suspend(() => {
-          share.answered(place)
+        const answered = Effect.flatMap(Monotonic.millis, (now) => {
+          share.answered(place, now)
           return circuits.succeeded(connectBreaker(server))
         })
-        return send.pipe(
-          Effect.ensuring(Effect.sync(() => share.leave(place))),
+        return yield* send((giveUp) => {
+          hand.giveUp = () => giveUp(refused(rules.turn))
+        }).pipe(
+          Effect.ensuring(Effect.sync(() => share.leave(hand))),
           Effect.tapBoth({
             onSuccess: () => answered,
             onFailure: ({ detail, reason }) => {

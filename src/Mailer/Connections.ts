@@ -164,7 +164,8 @@ export const make = Effect.fnUntraced(function* (breaker: Breaker): Effect.fn.Re
         const pool = yield* RcMap.get(pools, new Key(destination))
         /** None: the connection was dead before the mail had begun. */
         const attempt = Effect.gen(function* () {
-          const connection = yield* Pool.get(pool)
+          // A pool's waiters are uninterruptible; one that comes too late gives back what it got, for its scope is closed.
+          const connection = yield* Effect.disconnect(Pool.get(pool))
           const isKept = connection.mails() > 0
           if (!connection.isAlive()) {
             yield* Pool.invalidate(pool, connection)

@@ -133,8 +133,11 @@ export const make = (options: Options = {}) =>
             () => progress.stage === "Envelope"
           )
           .pipe(Effect.catchTag("SmtpFault", (fault) => toMailerError(fault, progress.stage, confidential)))
-        const attempt = watch.over(work, { progress, stop, timeout: server.timeout })
-        return yield* breaker.guard(server, attempt, () => progress.stage !== "Connect")
+        return yield* breaker.guard(
+          server,
+          (begun) => watch.over(work, { progress, stop, timeout: server.timeout, begun }),
+          () => progress.stage !== "Connect"
+        )
       }).pipe(Effect.uninterruptible)
 
     return Mailer.of({ send })

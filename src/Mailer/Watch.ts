@@ -21,6 +21,8 @@ interface Watched {
   readonly stop: StopSignal
   /** Milliseconds that the SMTP server may take for a reply. */
   readonly timeout: number
+  /** Is handed what gives the mail up, which does nothing once its final dot was handed over. */
+  readonly begun?: (giveUp: (error: MailerError) => void) => void
 }
 
 export interface Watch {
@@ -57,7 +59,7 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
     step: () => {}
   })
 
-  const over: Watch["over"] = (work, { progress, stop, timeout }) =>
+  const over: Watch["over"] = (work, { begun, progress, stop, timeout }) =>
     Effect.gen(function* () {
       const now = yield* Monotonic.millis
       const fiber = yield* work.pipe(
@@ -71,6 +73,9 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
         given ??= error
         fiber.unsafeInterruptAsFork(FiberId.none)
       }
+      begun?.((error) => {
+        if (Progress.abandon(progress)) giveUp(error)
+      })
       const limit = maxReplies * timeout
       const entry: Entry = {
         deadline: now + limit,

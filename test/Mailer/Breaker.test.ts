@@ -5,6 +5,7 @@ import { describe, expect, it, layer } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as JobId from "../../src/JobId.ts"
@@ -139,15 +140,39 @@ describe.each([
         for (const client of [first, second, third, first]) {
           expect(yield* outcome(client.admit(server, undefined, silence))).toBe("Timeout")
         }
-        expect(yield* outcome(second.guard(server, works, () => true))).toBe("works")
+        expect(
+          yield* outcome(
+            second.guard(
+              server,
+              () => works,
+              () => true
+            )
+          )
+        ).toBe("works")
         for (const client of [first, second, third, first]) {
           expect(yield* outcome(client.admit(server, undefined, silence))).toBe("Timeout")
         }
         // One on an open connection counts as well.
-        expect(yield* outcome(second.guard(server, silence, () => true))).toBe("Timeout")
+        expect(
+          yield* outcome(
+            second.guard(
+              server,
+              () => silence,
+              () => true
+            )
+          )
+        ).toBe("Timeout")
         for (const client of all) expect(yield* outcome(client.admit(server, undefined, works))).toBe("BreakerOpen")
         // A mail over a connection that is open still is proof that the server answers.
-        expect(yield* outcome(third.guard(server, works, () => true))).toBe("works")
+        expect(
+          yield* outcome(
+            third.guard(
+              server,
+              () => works,
+              () => true
+            )
+          )
+        ).toBe("works")
         for (const client of all) expect(yield* outcome(client.admit(server, undefined, works))).toBe("works")
       })
     )
@@ -244,21 +269,92 @@ describe("a breaker", () => {
     Effect.gen(function* () {
       const breaker = yield* Effect.provideService(Breaker.make({ slots: 8, rules: slow }), BreakerStore, makeMemory())
       const hanging = yield* Deferred.make<string>()
-      const hang = breaker.guard(server, Deferred.await(hanging), () => true)
-      yield* outcome(breaker.guard(server, silence, () => true))
+      const hang = breaker.guard(
+        server,
+        () => Deferred.await(hanging),
+        () => true
+      )
+      yield* outcome(
+        breaker.guard(
+          server,
+          () => silence,
+          () => true
+        )
+      )
       const fibers = yield* Effect.replicateEffect(Effect.fork(hang), 4)
       yield* Effect.yieldNow()
-      const kept = yield* Effect.flip(breaker.guard(server, works, () => true))
+      const kept = yield* Effect.flip(
+        breaker.guard(
+          server,
+          () => works,
+          () => true
+        )
+      )
       expect([kept.reason, kept.verdict, kept.detail]).toEqual([
         "BreakerOpen",
         "Postponed",
         "mail server mail.example.org:25 does not answer, and has half of the slots"
       ])
-      expect(yield* outcome(breaker.guard({ ...server, port: 26 }, works, () => true))).toBe("works")
+      expect(
+        yield* outcome(
+          breaker.guard(
+            { ...server, port: 26 },
+            () => works,
+            () => true
+          )
+        )
+      ).toBe("works")
       yield* Deferred.succeed(hanging, "works")
       for (const fiber of fibers) expect(yield* Fiber.join(fiber)).toBe("works")
       const again = yield* Effect.replicateEffect(Effect.fork(hang), 8)
       for (const fiber of again) expect(yield* Fiber.join(fiber)).toBe("works")
+    })
+  )
+
+  it.scopedLive("gives up what a server has in hand beyond half of the slots, where none of its mails ends", () =>
+    Effect.gen(function* () {
+      const rules = { ...slow, silence: 200 }
+      const breaker = yield* Effect.provideService(Breaker.make({ slots: 8, rules }), BreakerStore, makeMemory())
+      const hang = (port: number) =>
+        Effect.flatMap(Deferred.make<string, MailerError>(), (end) =>
+          breaker.guard(
+            { ...server, port },
+            (begun) => {
+              begun((error) => Deferred.unsafeDone(end, Effect.fail(error)))
+              return Deferred.await(end)
+            },
+            () => true
+          )
+        )
+      const fibers = yield* Effect.forEach([1, 1, 1, 1, 1, 1, 2, 2, 2, 2], (port) => Effect.fork(hang(port)))
+      const ended = (fiber: Fiber.RuntimeFiber<string, MailerError>) => Effect.map(Fiber.poll(fiber), Option.isSome)
+      const [, , , , fifth, sixth] = fibers
+      if (fifth === undefined || sixth === undefined) return
+      for (const fiber of [fifth, sixth]) expect(yield* outcome(Fiber.join(fiber))).toBe("BreakerOpen")
+      expect(yield* Effect.filter(fibers, ended)).toEqual([fifth, sixth])
+      expect(yield* outcome(hang(1))).toBe("BreakerOpen")
+      yield* Effect.forEach(fibers, Fiber.interrupt)
+    })
+  )
+
+  it.scopedLive("lets a server that answers keep more than half of the slots, however slow it is", () =>
+    Effect.gen(function* () {
+      const rules = { ...slow, silence: 200 }
+      const breaker = yield* Effect.provideService(Breaker.make({ slots: 8, rules }), BreakerStore, makeMemory())
+      const given: Array<MailerError> = []
+      const send = (millis: number) =>
+        breaker.guard(
+          server,
+          (begun) => {
+            begun((error) => given.push(error))
+            return Effect.delay(works, millis)
+          },
+          () => true
+        )
+      const lasting = yield* Effect.replicateEffect(Effect.fork(send(800)), 7)
+      for (let count = 0; count < 9; count++) yield* send(80)
+      yield* Effect.forEach(lasting, Fiber.join)
+      expect(given).toEqual([])
     })
   )
 })

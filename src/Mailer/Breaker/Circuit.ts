@@ -34,6 +34,8 @@ export interface Rules {
   readonly provenFor: number
   /** How long those wait who come while one is trying. */
   readonly turn: number
+  /** A mail server of which no mail has ended for so long keeps half of the slots. */
+  readonly silence: number
   /** How old what is known of other workers' breakers may be. */
   readonly refresh: number
 }
@@ -50,6 +52,7 @@ export const standard: Rules = {
   },
   provenFor: 60_000,
   turn: 1_000,
+  silence: 5_000,
   refresh: 1_000
 }
 
@@ -62,6 +65,7 @@ export const scaled = (rules: Rules, factor: number): Rules => ({
   },
   provenFor: rules.provenFor * factor,
   turn: rules.turn * factor,
+  silence: rules.silence * factor,
   refresh: rules.refresh * factor
 })
 
