@@ -12,7 +12,7 @@ import { type Delivery, type Mail, Mailer, MailerError, type Refusal, type SendO
 import type { SmtpServer } from "../SmtpServer.ts"
 import * as StopSignal from "../StopSignal.ts"
 import { type Accepted, accept } from "./Acceptance.ts"
-import * as Connection from "./Connection.ts"
+import type * as Connection from "./Connection.ts"
 import * as Connections from "./Connections.ts"
 import { toMailerError, toRefusal } from "./classify.ts"
 import * as EhloName from "./EhloName.ts"
@@ -28,7 +28,15 @@ export interface Options {
   readonly ehlo?: string
   /** Options of mail servers by `host:port`. Default: none. */
   readonly servers?: ReadonlyMap<string, ServerOptions>
+  /**
+   * Milliseconds from the final dot to the whole of its reply. Default: 60 000, or what the server has for every other
+   * reply if that is more. RFC 5321 4.5.3.2.6 gives it ten minutes, for an impatient client has its mail delivered twice;
+   * but a code is dead long before that.
+   */
+  readonly dotTimeout?: number
 }
+
+const defaultDotTimeout = 60_000
 
 /** Replies a mail may wait for before its final dot, all of them as late as they may come; then it is given up. */
 const maxReplies = 12
@@ -49,7 +57,8 @@ const transmit = (
   { letter, recipients }: Accepted,
   message: Buffer,
   progress: Progress.Progress,
-  confidential: Confidential
+  confidential: Confidential,
+  dotTimeout: number
 ): Effect.Effect<Delivery, MailerError | Connection.SmtpFault> => {
   const hasUtf8 = connection.extensions.has("SMTPUTF8")
   const usable = letter.to.filter((mailbox) => hasUtf8 || !mailbox.smtpUtf8)
@@ -82,11 +91,7 @@ const transmit = (
     size: message.length,
     use8BitMime: hasUtf8
   }
-  return connection.send(envelope, message, progress).pipe(
-    Effect.filterOrFail(
-      () => progress.stage === "Dot",
-      () => new MailerError({ reason: "Protocol", verdict: "Unknown", detail: "a reply before the end of the message" })
-    ),
+  return connection.send(envelope, message, progress, dotTimeout).pipe(
     Effect.map((info) => deliver(info.accepted, info.rejectedErrors ?? [])),
     Effect.catchTag("SmtpFault", (fault) => {
       const errors = fault.error.rejectedErrors
@@ -97,7 +102,7 @@ const transmit = (
 
 /**
  * Waits until the mail has to be given up, and says why: the attempt is stopped or takes too long. After the final dot
- * neither counts, except where even the reply takes too long.
+ * neither counts: the connection has a limit for its reply.
  */
 const watch = (
   server: SmtpServer,
@@ -114,13 +119,9 @@ const watch = (
   )
   const overdue = Effect.gen(function* () {
     yield* Effect.sleep(limit)
-    if (Progress.abandon(progress)) {
-      const detail = `the mail server took more than ${limit} ms`
-      return new MailerError({ reason: "Timeout", verdict: "Transient", detail })
-    }
-    // Each silence after the dot has its own limit; this one is for a server that trickles.
-    yield* Effect.sleep(2 * Connection.dotTimeout(server.timeout))
-    return new MailerError({ reason: "Timeout", verdict: "Unknown", detail: "after the message: no complete reply" })
+    if (!Progress.abandon(progress)) return yield* Effect.never
+    const detail = `the mail server took more than ${limit} ms`
+    return new MailerError({ reason: "Timeout", verdict: "Transient", detail })
   })
   return Effect.raceFirst(stopped, overdue)
 }
@@ -177,13 +178,14 @@ export const make = (options: Options = {}) =>
         const ehlo = yield* ehloName
         const message = yield* Message.build(accepted.letter, { id, date, ehlo })
         const progress = Progress.unsafeMake()
+        const dotTimeout = options.dotTimeout ?? Math.max(defaultDotTimeout, server.timeout)
         const confidential = confidentialOf(accepted, credentials)
         const work = connections
           .use(
             { server, options: options.servers?.get(key(server)) ?? {}, credentials, ehlo },
             (connection) => {
               progress.stage = "Envelope"
-              return transmit(connection, accepted, message, progress, confidential)
+              return transmit(connection, accepted, message, progress, confidential, dotTimeout)
             },
             () => progress.stage === "Envelope"
           )
