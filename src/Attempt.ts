@@ -3,7 +3,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -11,7 +10,7 @@ import { type Call, type Attempt as JobAttempt, JobFailure, type Prepared } from
 import * as Metrics from "./Metrics.ts"
 import { thrown } from "./QueueLogger/redact.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
-import type { StopReason, StopSignal } from "./StopSignal.ts"
+import type { StopReason } from "./StopSignal.ts"
 
 /** How an attempt ended. */
 export type Outcome =
@@ -58,12 +57,6 @@ export interface Input<out R> {
 /** A configuration fault costs no attempt, and nobody mends one within seconds. Milliseconds. */
 const configurationDelay = 60_000
 
-const stopReason = (signal: StopSignal): Effect.Effect<StopReason | undefined> =>
-  Effect.flatMap(
-    Deferred.poll(signal),
-    Option.match({ onNone: () => Effect.succeed(undefined), onSome: (reason) => reason })
-  )
-
 const afterFailure = Effect.fnUntraced(function* <R>(
   { attempt, endsAt, now, policy }: Input<R>,
   failure: JobFailure<Call>,
@@ -90,7 +83,7 @@ const toOutcome = Effect.fnUntraced(function* <R>(
   exit: Exit.Exit<void, JobFailure<Call>>
 ): Effect.fn.Return<Outcome> {
   if (Exit.isSuccess(exit)) return { _tag: "Done" }
-  const stopped = yield* stopReason(input.attempt.stop)
+  const stopped = input.attempt.stop.reason
   const failure = Cause.failureOption(exit.cause)
   if (Option.isSome(failure)) return yield* afterFailure(input, failure.value, stopped)
   const interrupted = Cause.isInterruptedOnly(exit.cause)

@@ -2,25 +2,50 @@
  * The request to end an attempt early. It is a value, not fiber interruption: interrupting a send that waits for the
  * reply after the final dot would close the connection and lose the answer.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 
 /** Why an attempt is asked to stop: its time is over, its lease went to another worker, or this worker drains. */
 export type StopReason = "Deadline" | "LeaseLost" | "Drain"
 
-/** Completed at most once, with the first reason given. */
-export interface StopSignal extends Deferred.Deferred<StopReason> {}
+/** Given at most once, with the first reason. One is made for every attempt, so it is plain and synchronous. */
+export class StopSignal {
+  private given: StopReason | undefined
+  private readonly listeners = new Set<(reason: StopReason) => void>()
 
-/** Makes a signal; synchronous, since one is made for every attempt. */
-export const unsafeMake = (): StopSignal => Deferred.unsafeMake(FiberId.none)
+  /** Absent: it is not given. */
+  get reason(): StopReason | undefined {
+    return this.given
+  }
+
+  /** Gives the signal; later calls change nothing. */
+  unsafeGive(reason: StopReason): void {
+    if (this.given !== undefined) return
+    this.given = reason
+    for (const listener of this.listeners) listener(reason)
+    this.listeners.clear()
+  }
+
+  /** Calls `listener` when the signal is given, at once where it was; answers with what takes that back. */
+  unsafeListen(listener: (reason: StopReason) => void): () => void {
+    if (this.given !== undefined) listener(this.given)
+    else this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+}
+
+/** Makes a signal. */
+export const unsafeMake = (): StopSignal => new StopSignal()
 
 /** A signal nobody gives: for a mail that is sent directly. */
 export const never: StopSignal = unsafeMake()
 
 /** Gives the signal; later calls change nothing. */
 export const stop = (signal: StopSignal, reason: StopReason): Effect.Effect<void> =>
-  Effect.asVoid(Deferred.succeed(signal, reason))
+  Effect.sync(() => signal.unsafeGive(reason))
 
 /** Waits for the signal. */
-export const wait = (signal: StopSignal): Effect.Effect<StopReason> => Deferred.await(signal)
+export const wait = (signal: StopSignal): Effect.Effect<StopReason> =>
+  Effect.async((resume) => {
+    const forget = signal.unsafeListen((reason) => resume(Effect.succeed(reason)))
+    return Effect.sync(forget)
+  })

@@ -22,6 +22,7 @@ it.scopedLive(
         workers: 2,
         slots: 16,
         killsEvery: Duration.millis(1_500),
+        kills: Number.POSITIVE_INFINITY,
         redisKills: 2,
         lease: Duration.seconds(2),
         limits: { seconds: undefined },

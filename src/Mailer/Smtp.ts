@@ -2,15 +2,12 @@
  * The mailer over SMTP: each mail over a connection of its own while it is sent, which is kept for the next one.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { EncKey } from "../EdumfaConfig/EncKey.ts"
 import { type Delivery, type Mail, Mailer, MailerError, type Refusal, type SendOptions } from "../Mailer.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
-import * as StopSignal from "../StopSignal.ts"
 import { type Accepted, accept } from "./Acceptance.ts"
 import type * as Connection from "./Connection.ts"
 import * as Connections from "./Connections.ts"
@@ -20,6 +17,7 @@ import type { Credentials } from "./login.ts"
 import * as Message from "./Message.ts"
 import * as Progress from "./Progress.ts"
 import { key, type ServerOptions } from "./ServerOptions.ts"
+import * as Watch from "./Watch.ts"
 import type { Confidential } from "./wording.ts"
 
 /** How mails are sent. */
@@ -37,9 +35,6 @@ export interface Options {
 }
 
 const defaultDotTimeout = 60_000
-
-/** Replies a mail may wait for before its final dot, all of them as late as they may come; then it is given up. */
-const maxReplies = 12
 
 /** What a reply must not repeat into a log. */
 const confidentialOf = ({ letter }: Accepted, credentials: Credentials | undefined): Confidential => ({
@@ -100,63 +95,12 @@ const transmit = (
   )
 }
 
-/**
- * Waits until the mail has to be given up, and says why: the attempt is stopped or takes too long. After the final dot
- * neither counts: the connection has a limit for its reply.
- */
-const watch = (
-  server: SmtpServer,
-  progress: Progress.Progress,
-  stop: StopSignal.StopSignal
-): Effect.Effect<MailerError> => {
-  const limit = maxReplies * server.timeout
-  const stopped = Effect.flatMap(StopSignal.wait(stop), (why) =>
-    Progress.abandon(progress)
-      ? Effect.succeed(
-          new MailerError({ reason: "Stopped", verdict: "Transient", detail: `stopped before the final dot: ${why}` })
-        )
-      : Effect.never
-  )
-  const overdue = Effect.gen(function* () {
-    yield* Effect.sleep(limit)
-    if (!Progress.abandon(progress)) return yield* Effect.never
-    const detail = `the mail server took more than ${limit} ms`
-    return new MailerError({ reason: "Timeout", verdict: "Transient", detail })
-  })
-  return Effect.raceFirst(stopped, overdue)
-}
-
-/**
- * Does `work` until it ends or `watcher` does. Both are daemons: a fiber that is interrupted interrupts its children,
- * even where it is itself uninterruptible.
- */
-const doUntil = <A>(
-  work: Effect.Effect<A, MailerError>,
-  watcher: Effect.Effect<MailerError>
-): Effect.Effect<A, MailerError> =>
-  Effect.gen(function* () {
-    const working = yield* work.pipe(
-      // Its failure is told where it is awaited.
-      Effect.withUnhandledErrorLogLevel(Option.none()),
-      Effect.interruptible,
-      Effect.forkDaemon
-    )
-    const watching = yield* watcher.pipe(
-      Effect.zipLeft(Effect.suspend(() => Fiber.interrupt(working))),
-      Effect.interruptible,
-      Effect.forkDaemon
-    )
-    const exit = yield* Fiber.await(working)
-    if (Exit.isInterrupted(exit)) return yield* Effect.flatMap(Fiber.join(watching), Effect.fail)
-    yield* Fiber.interrupt(watching)
-    return yield* exit
-  })
-
 /** Makes a mailer. */
 export const make = (options: Options = {}) =>
   Effect.gen(function* () {
     const encKey = yield* EncKey
     const connections = yield* Connections.make
+    const watch = yield* Watch.make
     const ehloName = options.ehlo === undefined ? yield* Effect.cached(EhloName.find) : Effect.succeed(options.ehlo)
 
     const credentialsOf = (server: SmtpServer): Effect.Effect<Credentials | undefined, MailerError> => {
@@ -190,7 +134,7 @@ export const make = (options: Options = {}) =>
             () => progress.stage === "Envelope"
           )
           .pipe(Effect.catchTag("SmtpFault", (fault) => toMailerError(fault, progress.stage, confidential)))
-        return yield* doUntil(work, watch(server, progress, stop))
+        return yield* watch.over(work, { progress, stop, timeout: server.timeout })
       }).pipe(Effect.uninterruptible)
 
     return Mailer.of({ send })

@@ -6,9 +6,9 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type { JobStoreError } from "../JobStore.ts"
+import * as Monotonic from "../Monotonic.ts"
 import type { InHand } from "./InHand.ts"
 import { storePause } from "./Outage.ts"
-import { monotonic } from "./StoreTime.ts"
 
 /** What a handler that was told to stop at the end of the grace time gets before it is interrupted. */
 const timeToHeed = Duration.millis(250)
@@ -57,9 +57,9 @@ export const make = <R>({ inHand, turn, grace, hurry, stopTaking }: Options<R>) 
       yield* Effect.logInfo(`stopping, ${inHand.size} in hand get up to ${Duration.format(grace)}`)
     }
     // The loop may be in the middle of an exchange, whose grants are then released.
-    const begun = yield* monotonic
+    const begun = yield* Monotonic.millis
     yield* atMost(Fiber.await(loop), Duration.min(lastSettling, grace))
-    const left = Duration.toMillis(grace) - ((yield* monotonic) - begun)
+    const left = Duration.toMillis(grace) - ((yield* Monotonic.millis) - begun)
     yield* atMost(Effect.raceFirst(settleAll, hurry), Duration.millis(left))
     yield* inHand.stopAll("Drain")
     yield* atMost(settleAll, timeToHeed)

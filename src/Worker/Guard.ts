@@ -7,8 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Huey from "../Huey.ts"
 import { type BacklogDecision, type DeadLetter, type JobStore, type JobStoreError, OldBacklog } from "../JobStore.ts"
+import * as Monotonic from "../Monotonic.ts"
 import type { Outage } from "./Outage.ts"
-import { monotonic, type StoreTime } from "./StoreTime.ts"
+import type { StoreTime } from "./StoreTime.ts"
 
 export interface Options {
   readonly store: Context.Tag.Service<JobStore>
@@ -37,10 +38,10 @@ const letter =
 const buryAll = Effect.fnUntraced(function* ({ codec, outage, store, storeTime }: Options, all: number) {
   yield* Effect.logWarning(`burying ${all} messages that waited since before the first start`)
   let left = all
-  let saidAt = yield* monotonic
+  let saidAt = yield* Monotonic.millis
   while (left > 0) {
     left = yield* outage.persist(store.buryBacklog(letter(codec, yield* storeTime.now)))
-    const now = yield* monotonic
+    const now = yield* Monotonic.millis
     if (left > 0 && now - saidAt < progress) continue
     saidAt = now
     yield* Effect.logInfo(`buried ${all - left} of ${all}`)

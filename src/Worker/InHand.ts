@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type { Grant, Lease, Settlement } from "../JobStore.ts"
+import * as Monotonic from "../Monotonic.ts"
 import * as StopSignal from "../StopSignal.ts"
-import { monotonic } from "./StoreTime.ts"
 
 /** What an attempt has to do with the hand that holds it. */
 export interface Handle {
@@ -143,7 +143,7 @@ export class InHand {
   }
 
   /** Tells attempts that are past their deadline to stop, and interrupts those that do not heed it. */
-  readonly sweep: Effect.Effect<void> = Effect.flatMap(monotonic, (now) => {
+  readonly sweep: Effect.Effect<void> = Effect.flatMap(Monotonic.millis, (now) => {
     const late = [...this.hands.values()].filter((hand) => hand.deadline <= now)
     return Effect.zipRight(
       Effect.forEach(late, (hand) => StopSignal.stop(hand.stop, "Deadline"), { discard: true }),

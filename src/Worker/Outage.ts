@@ -8,7 +8,7 @@ import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import type { JobStoreError } from "../JobStore.ts"
-import { monotonic } from "./StoreTime.ts"
+import * as Monotonic from "../Monotonic.ts"
 
 /** Between two tries: soon back, and far from spinning. */
 export const storePause = Duration.millis(500)
@@ -45,7 +45,7 @@ export const make = (wait: Duration.Duration | undefined): Effect.Effect<Outage>
   Effect.map(Ref.make<Down | undefined>(undefined), (ref) => {
     let answered = false
     const failed: Outage["failed"] = Effect.fnUntraced(function* (error) {
-      const now = yield* monotonic
+      const now = yield* Monotonic.millis
       const down = yield* Ref.get(ref)
       const { since, said } = down ?? { since: now, said: HashMap.empty<string, number>() }
       const isNew = now - Option.getOrElse(HashMap.get(said, error.detail), () => now - pause) >= pause
@@ -58,7 +58,7 @@ export const make = (wait: Duration.Duration | undefined): Effect.Effect<Outage>
         ? Effect.void
         : Effect.gen(function* () {
             yield* Ref.set(ref, undefined)
-            const millis = (yield* monotonic) - down.since
+            const millis = (yield* Monotonic.millis) - down.since
             yield* Effect.logInfo(`the queue answers again after ${Math.round(millis / 1_000)} s`)
           })
     )

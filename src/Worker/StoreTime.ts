@@ -3,11 +3,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-
-/** Milliseconds that no setting of a clock moves. */
-export const monotonic: Effect.Effect<number> = Effect.map(Clock.currentTimeNanos, (nanos) =>
-  Number(nanos / 1_000_000n)
-)
+import * as Monotonic from "../Monotonic.ts"
 
 export interface StoreTime {
   /** Milliseconds since the epoch. Before the store's first answer by the worker's own clock. */
@@ -17,13 +13,13 @@ export interface StoreTime {
 }
 
 export const make: Effect.Effect<StoreTime> = Effect.map(
-  Effect.zipWith(Clock.currentTimeMillis, monotonic, (wall, steady) => wall - steady),
+  Effect.zipWith(Clock.currentTimeMillis, Monotonic.millis, (wall, steady) => wall - steady),
   (initial) => {
     let offset = initial
     return {
-      now: Effect.map(monotonic, (steady) => steady + offset),
+      now: Effect.map(Monotonic.millis, (steady) => steady + offset),
       sync: (now) =>
-        Effect.map(monotonic, (steady) => {
+        Effect.map(Monotonic.millis, (steady) => {
           offset = now - steady
         })
     }

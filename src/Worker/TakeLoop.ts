@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type { JobStore, JobStoreError } from "../JobStore.ts"
+import * as Monotonic from "../Monotonic.ts"
 import type { InHand } from "./InHand.ts"
 import type { Outage } from "./Outage.ts"
-import { monotonic } from "./StoreTime.ts"
 
 export interface Options<out R> {
   readonly store: Context.Tag.Service<JobStore>
@@ -55,12 +55,12 @@ export const make = Effect.fnUntraced(function* <R>({
   turn
 }: Options<R>): Effect.fn.Return<TakeLoop<R>> {
   const idle = yield* Queue.sliding<void>(1)
-  let triedAt = yield* monotonic
+  let triedAt = yield* Monotonic.millis
   let answeredAt = Number.NEGATIVE_INFINITY
 
   const tried = Effect.ensuring(
     turn,
-    Effect.map(monotonic, (now) => {
+    Effect.map(Monotonic.millis, (now) => {
       triedAt = now
     })
   )
@@ -92,7 +92,7 @@ export const make = Effect.fnUntraced(function* <R>({
   )
 
   const watch = Effect.gen(function* () {
-    const now = yield* monotonic
+    const now = yield* Monotonic.millis
     if (now - triedAt < stuckAfter) return
     yield* Effect.logError(`the take loop has not come round for ${now - triedAt} ms: it gets new connections`)
     triedAt = now
@@ -103,7 +103,7 @@ export const make = Effect.fnUntraced(function* <R>({
     run,
     wakeUp,
     watch,
-    isTaking: (within) => Effect.map(monotonic, (now) => now - answeredAt <= Duration.toMillis(within))
+    isTaking: (within) => Effect.map(Monotonic.millis, (now) => now - answeredAt <= Duration.toMillis(within))
   }
 })
 

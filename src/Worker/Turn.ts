@@ -10,8 +10,9 @@ import * as Metric from "effect/Metric"
 import type * as Huey from "../Huey.ts"
 import type { Buried, Exchange, Grant, JobStore, JobStoreError, Settlement } from "../JobStore.ts"
 import * as Metrics from "../Metrics.ts"
+import * as Monotonic from "../Monotonic.ts"
 import type { Handle, InHand } from "./InHand.ts"
-import { monotonic, type StoreTime } from "./StoreTime.ts"
+import type { StoreTime } from "./StoreTime.ts"
 
 export interface Options<out R> {
   readonly store: Context.Tag.Service<JobStore>
@@ -66,7 +67,7 @@ export const make = <R>(options: Options<R>): Turn<R> => {
 
   const take = Effect.gen(function* () {
     const settlements = inHand.take()
-    const askedAt = yield* monotonic
+    const askedAt = yield* Monotonic.millis
     const reply = yield* Effect.onError(
       store.exchange(settlements, taking ? Math.max(0, slots - inHand.size) : 0),
       () => Effect.sync(() => inHand.notTold())
@@ -76,7 +77,7 @@ export const make = <R>(options: Options<R>): Turn<R> => {
     yield* logSettled(inHand, settlements, reply.settled)
     for (const buried of reply.buried) yield* logBuried(codec, buried)
     if (reply.duplicates > 0) yield* Effect.logInfo(`left out ${reply.duplicates} that a producer had pushed twice`)
-    const now = yield* monotonic
+    const now = yield* Monotonic.millis
     for (const grant of yield* stillHeld(reply.grants, now - askedAt)) {
       if (taking) yield* inHand.start(grant, now, timeout, (hand) => work(grant, hand))
       else inHand.release(grant)

@@ -20,14 +20,18 @@ const longestOutage = 500
 export interface Options {
   readonly workers: Workers
   readonly killsEvery: Duration.Duration
+  /** No more than so many kills. */
+  readonly kills: number
   readonly lease: Duration.Duration
 }
 
 /** Kills and freezes workers until it is interrupted, which thaws them. */
-export const onWorkers = ({ killsEvery, lease, workers }: Options): Effect.Effect<void> =>
+export const onWorkers = ({ kills, killsEvery, lease, workers }: Options): Effect.Effect<void> =>
   Effect.all(
     [
-      Effect.forever(Effect.zipRight(Effect.sleep(killsEvery), workers.kill)),
+      Effect.repeat(Effect.zipRight(Effect.sleep(killsEvery), workers.kill), {
+        while: () => workers.counts().kills < kills
+      }),
       Effect.forever(
         Effect.zipRight(
           Effect.sleep(Duration.times(killsEvery, killsPerFreeze)),

@@ -23,6 +23,8 @@ export interface Options {
   readonly workers: number
   readonly slots: number
   readonly killsEvery: Duration.Duration
+  /** No more than so many kills of workers. */
+  readonly kills: number
   readonly redisKills: number
   readonly lease: Duration.Duration
   readonly limits: Ledger.Limits
@@ -59,8 +61,8 @@ const chaosShare = 0.97
 /** Between two looks how far it is. */
 const glance = Duration.millis(50)
 
-/** Nothing ended for so long: it never will. The longest wait of a job that goes on is a send that waits for a reply. */
-const patience = 75_000
+/** Nothing ended for so long: it never will. Longer than an outage, a lease and the delays of four failures. Milliseconds. */
+const patience = 30_000
 
 /** Until all is over, or nothing has moved for so long that it never will be. */
 const settled = (isOver: Effect.Effect<boolean>, moved: Effect.Effect<number>) =>
@@ -132,7 +134,7 @@ export const run = Effect.fn("Torture.run")(function* (options: Options) {
       ended
     )
   const drawn = Effect.withRandom(Random.make(seed))
-  const chaos = yield* Effect.forkScoped(drawn(Chaos.onWorkers({ workers, killsEvery, lease })))
+  const chaos = yield* Effect.forkScoped(drawn(Chaos.onWorkers({ workers, kills: options.kills, killsEvery, lease })))
   const redisChaos = Effect.forEach(
     Array.from({ length: redisKills }, (_, index) => (chaosShare * (index + 1)) / (redisKills + 1)),
     (share) =>

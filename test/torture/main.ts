@@ -7,9 +7,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Ledger from "./Ledger.ts"
 import * as Torture from "./Torture.ts"
@@ -22,6 +24,7 @@ const usage = `npm run torture -- [options]
   --workers N       worker processes (4)
   --slots N         jobs that each has in hand at most (16)
   --kills-every S   seconds between two kills of workers (1)
+  --kills N         no more kills of workers than that (no limit)
   --redis-kills N   how often Redis is killed (10)
   --limit S         seconds the run may take, 0 for no limit (120)
   --seed N          repeats the fates and the choices of a run (random)
@@ -34,6 +37,7 @@ const { values } = parseArgs({
     workers: { type: "string", default: "4" },
     slots: { type: "string", default: "16" },
     "kills-every": { type: "string", default: "1" },
+    kills: { type: "string", default: "1e9" },
     "redis-kills": { type: "string", default: "10" },
     limit: { type: "string", default: "120" },
     seed: { type: "string" },
@@ -68,7 +72,7 @@ const line = (it: Torture.Progress) =>
   `  kills ${it.kills}  freezes ${it.freezes}  Redis kills ${it.redisKills}`
 
 const main = Effect.gen(function* () {
-  if (values.help) return yield* Console.log(usage)
+  if (values.help) return yield* Effect.as(Console.log(usage), 0)
   const seed =
     values.seed === undefined ? yield* Random.nextIntBetween(0, 2 ** 31) : yield* whole("seed", values.seed, 0)
   const limit = yield* numeric("limit", values.limit, 0)
@@ -81,6 +85,7 @@ const main = Effect.gen(function* () {
     workers: yield* whole("workers", values.workers, 1),
     slots: yield* whole("slots", values.slots, 1),
     killsEvery: Duration.seconds(yield* numeric("kills-every", values["kills-every"], 0.1)),
+    kills: yield* whole("kills", values.kills, 0),
     redisKills: yield* whole("redis-kills", values["redis-kills"], 0),
     lease,
     limits: { seconds: limit === 0 ? undefined : limit },
@@ -101,21 +106,20 @@ const main = Effect.gen(function* () {
     yield* Console.log(`\nseed ${seed}: ${seen.seconds.toFixed(1)} s, ${speed} jobs/s, ${connections} connections\n`)
     yield* Console.log(Ledger.show(ledger))
   }
-  if (ledger.broken.length > 0) {
-    yield* Effect.sync(() => {
-      process.exitCode = 1
-    })
-  }
+  return ledger.broken.length === 0 ? 0 : 1
 }).pipe(Effect.scoped)
 
+/** What an interrupted run exits with, as a shell has it for SIGINT: it has proved nothing. */
+const interrupted = 130
+
 main.pipe(
-  Effect.catchAll((error) =>
-    Effect.zipRight(
-      Console.error(error.message),
-      Effect.sync(() => {
-        process.exitCode = 2
+  Effect.catchAll((error) => Effect.as(Console.error(error.message), 2)),
+  NodeRuntime.runMain({
+    disablePrettyLogger: true,
+    teardown: (exit, end) =>
+      Exit.match(exit, {
+        onSuccess: (code) => end(Number(code)),
+        onFailure: (cause) => end(Cause.isInterruptedOnly(cause) ? interrupted : 1)
       })
-    )
-  ),
-  NodeRuntime.runMain({ disablePrettyLogger: true })
+  })
 )
