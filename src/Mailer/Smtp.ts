@@ -17,6 +17,7 @@ import type { Credentials } from "./login.ts"
 import * as Message from "./Message.ts"
 import * as Progress from "./Progress.ts"
 import { key, type ServerOptions } from "./ServerOptions.ts"
+import type { DriverError } from "./Session.ts"
 import * as Watch from "./Watch.ts"
 import type { Confidential } from "./wording.ts"
 
@@ -54,7 +55,7 @@ const transmit = (
   progress: Progress.Progress,
   confidential: Confidential,
   dotTimeout: number
-): Effect.Effect<Delivery, MailerError | Connection.SmtpFault> => {
+): Effect.Effect<Delivery, MailerError> => {
   const hasUtf8 = connection.extensions.has("SMTPUTF8")
   const usable = letter.to.filter((mailbox) => hasUtf8 || !mailbox.smtpUtf8)
   const sourcesOf = (address: string) => recipients.sources.get(address) ?? [address]
@@ -65,14 +66,15 @@ const transmit = (
       (recipient): Refusal => ({ recipient, verdict: "Permanent", reason: "the mail server does not offer SMTPUTF8" })
     )
   const refusedHere = [...recipients.refused, ...unusable]
-  const deliver = (accepted: ReadonlyArray<string>, errors: ReadonlyArray<Connection.DriverError>): Delivery => ({
+  const refusedOf = (errors: ReadonlyArray<DriverError>) => [
+    ...refusedHere,
+    ...errors.flatMap((error) =>
+      sourcesOf(error.recipient ?? "").map((recipient) => toRefusal(recipient, error, confidential))
+    )
+  ]
+  const deliver = (accepted: ReadonlyArray<string>, errors: ReadonlyArray<DriverError>): Delivery => ({
     accepted: accepted.flatMap(sourcesOf),
-    refused: [
-      ...refusedHere,
-      ...errors.flatMap((error) =>
-        sourcesOf(error.recipient ?? "").map((recipient) => toRefusal(recipient, error, confidential))
-      )
-    ]
+    refused: refusedOf(errors)
   })
   if (usable.length === 0) return Effect.succeed(deliver([], []))
   const from = Option.getOrUndefined(letter.from)
@@ -90,7 +92,9 @@ const transmit = (
     Effect.map((info) => deliver(info.accepted, info.rejectedErrors ?? [])),
     Effect.catchTag("SmtpFault", (fault) => {
       const errors = fault.error.rejectedErrors
-      return errors === undefined ? Effect.fail(fault) : Effect.succeed(deliver([], errors))
+      if (errors !== undefined) return Effect.succeed(deliver([], errors))
+      const forGood = refusedOf(fault.rejected ?? []).filter(({ verdict }) => verdict === "Permanent")
+      return toMailerError(fault, progress.stage, confidential, forGood)
     })
   )
 }
