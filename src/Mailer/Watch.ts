@@ -15,7 +15,7 @@ import type { StopSignal } from "../StopSignal.ts"
 import * as Progress from "./Progress.ts"
 
 /** A mail on its way. */
-export interface Watched {
+interface Watched {
   readonly progress: Progress.Progress
   readonly stop: StopSignal
   /** Milliseconds that the SMTP server may take for a reply. */

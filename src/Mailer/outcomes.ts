@@ -7,7 +7,7 @@ import type { MailerReason, MailerVerdict } from "../Mailer.ts"
 export type Place = "Connect" | "StartTls" | "Login" | "Envelope" | "Recipient" | "Body" | "Dot"
 
 /** What came instead of a reply that can be read. */
-export type Symptom =
+type Symptom =
   /** Something that is no reply, or has no end. */
   | "Unreadable"
   | "Silence"
