@@ -79,6 +79,8 @@ export class MailerError extends Data.TaggedError("MailerError")<{
   readonly detail: string
   /** Where the verdict is `Postponed`: milliseconds after which a try may be worth it. */
   readonly retryIn?: number
+  /** Recipients refused for good before that: it is about all others. Absent: none. */
+  readonly refused?: ReadonlyArray<Refusal>
   readonly cause?: unknown
 }> {
   override get message() {

@@ -5,6 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -12,36 +13,36 @@ import * as Job from "./Job.ts"
 import * as JobId from "./JobId.ts"
 import { type EnqueueError, type EnqueueOptions, JobQueue } from "./JobQueue.ts"
 import { parseMimetype } from "./Mailer/Body.ts"
-import { flatten } from "./Mailer/Recipients.ts"
-import { type Delivery, type Mail, Mailer, MailerError } from "./Mailer.ts"
+import * as Recipients from "./Mailer/Recipients.ts"
+import { type Delivery, type Mail, Mailer, MailerError, type Refusal } from "./Mailer.ts"
 import { maskMailbox } from "./QueueLogger/redact.ts"
 import * as SmtpServer from "./SmtpServer.ts"
 import * as StopSignal from "./StopSignal.ts"
 
 /** What Python passes as a recipient: a string, None, or lists of them, nested where a realm has several admins. */
-type Recipients = string | null | ReadonlyArray<Recipients>
+type Nested = string | null | ReadonlyArray<Nested>
 
-const Recipients: Schema.Schema<Recipients> = Schema.Union(
+const Nested: Schema.Schema<Nested> = Schema.Union(
   Schema.String,
   Schema.Null,
-  Schema.Array(Schema.suspend((): Schema.Schema<Recipients> => Recipients))
+  Schema.Array(Schema.suspend((): Schema.Schema<Nested> => Nested))
 )
 
 /** The arguments on the wire, `(config, recipient, subject, body, sender=None, reply_to=None, mimetype='plain')`. */
 const Arguments = Schema.Struct({
   config: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
-  recipient: Recipients,
+  recipient: Nested,
   subject: Schema.NullOr(Schema.String),
   body: Schema.NullOr(Schema.Union(Schema.String, Schema.Uint8ArrayFromSelf)),
   sender: Schema.optional(Schema.NullOr(Schema.String)),
-  reply_to: Schema.optional(Recipients),
+  reply_to: Schema.optional(Nested),
   mimetype: Schema.optional(Schema.NullOr(Schema.String))
 })
 
 type Arguments = typeof Arguments.Type
 
 /** The schema lets nothing through that cannot be flattened. */
-const flat = (recipients: Recipients): ReadonlyArray<string> => Option.getOrElse(flatten(recipients), () => [])
+const flat = (recipients: Nested): ReadonlyArray<string> => Option.getOrElse(Recipients.flatten(recipients), () => [])
 
 const mimetypeOf = (text: string | null | undefined): Effect.Effect<"plain" | "html", Job.JobFailure> =>
   Effect.mapError(
@@ -79,6 +80,14 @@ const toArguments = (server: SmtpServer.SmtpServer, mail: Mail): Arguments => ({
   mimetype: mail.mimetype ?? "plain"
 })
 
+/** The job goes on without them, so that its last line will not speak of them. */
+const logRefused = (refused: ReadonlyArray<Refusal>) =>
+  Effect.forEach(
+    refused,
+    ({ recipient, reason }) => Effect.logError(`refused for good: ${maskMailbox(recipient)}: ${reason}`),
+    { discard: true }
+  )
+
 /** What is left to do: nothing, the recipients refused for now, or, where only refusals for good remain, their end. */
 const afterDelivery = Effect.fnUntraced(function* (
   args: Arguments,
@@ -89,18 +98,31 @@ const afterDelivery = Effect.fnUntraced(function* (
   const [left, verdict] = forNow.length > 0 ? ([forNow, "Transient"] as const) : ([forGood, "Permanent"] as const)
   const [first] = left
   if (first === undefined) return
-  if (verdict === "Transient") {
-    // The job goes on without them, so that its last line will not speak of them.
-    for (const { recipient, reason } of forGood) {
-      yield* Effect.logError(`refused for good: ${maskMailbox(recipient)}: ${reason}`)
-    }
-  }
+  if (verdict === "Transient") yield* logRefused(forGood)
   const reason =
     left.length === refused.length && accepted.length === 0
       ? first.reason
       : `${accepted.length} accepted, ${forNow.length} refused for now, ${forGood.length} for good: ${first.reason}`
   const remaining = { ...args, recipient: left.map((refusal) => refusal.recipient) }
   return yield* Effect.fail(new Job.JobFailure({ verdict, reason, remaining }))
+})
+
+/** The mail failed as a whole, but for the recipients that were refused for good before: the others are left. */
+const afterError = Effect.fnUntraced(function* (
+  args: Arguments,
+  cause: MailerError
+): Effect.fn.Return<never, Job.JobFailure<Arguments>> {
+  const { message: reason, refused = [], retryIn: delay, verdict } = cause
+  const dead = new Set(refused.map(({ recipient }) => recipient))
+  const all = Recipients.parse(flat(args.recipient))
+  if (verdict === "Permanent" || dead.size === 0 || Either.isLeft(all)) {
+    return yield* Effect.fail(new Job.JobFailure({ verdict, reason, cause, delay }))
+  }
+  yield* logRefused(refused)
+  const rest = [...all.right.sources.values()].flat().filter((recipient) => !dead.has(recipient))
+  return yield* Effect.fail(
+    new Job.JobFailure({ verdict, reason, cause, delay, remaining: { ...args, recipient: rest } })
+  )
 })
 
 export interface Options {
@@ -137,11 +159,10 @@ export const make = ({ maxAges = new Map() }: Options = {}) =>
         (cause) => new Job.JobFailure({ verdict: cause.verdict, reason: cause.message, cause })
       )
       const mail = yield* toMail(args)
-      const delivery = yield* Effect.mapError(
-        mailer.send(server, mail, { id: jobId, date: firstTakenAt, stop }),
-        (cause) => new Job.JobFailure({ verdict: cause.verdict, reason: cause.message, cause, delay: cause.retryIn })
-      )
-      yield* afterDelivery(args, delivery)
+      yield* Effect.matchEffect(mailer.send(server, mail, { id: jobId, date: firstTakenAt, stop }), {
+        onFailure: (cause) => afterError(args, cause),
+        onSuccess: (delivery) => afterDelivery(args, delivery)
+      })
     })
   })
 

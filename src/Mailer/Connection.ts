@@ -1,49 +1,26 @@
 /**
- * One SMTP connection: opened, secured and greeted; then a login, then mails. nodemailer is wrapped here and nowhere else.
+ * One SMTP connection: opened, secured and greeted; then a login, then mails.
  */
-import * as net from "node:net"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import SMTPConnection, { type SMTPConnectionSendInfo, type SMTPEnvelope } from "nodemailer/lib/smtp-connection"
-import { isLoopback } from "../Loopback.ts"
+import type { SMTPConnectionSendInfo, SMTPEnvelope } from "nodemailer/lib/smtp-connection"
 import * as Progress from "./Progress.ts"
-
-/** How the driver describes a failure; see `classify.ts` for what it means. */
-export interface DriverError extends Error {
-  readonly code?: string | undefined
-  /** The code of the system or of OpenSSL, where `code` is nodemailer's. */
-  readonly originalCode?: string | undefined
-  readonly responseCode?: number | undefined
-  readonly response?: string | undefined
-  readonly command?: string | undefined
-  readonly rejectedErrors?: ReadonlyArray<DriverError> | undefined
-  readonly recipient?: string | undefined
-}
+import * as Reply from "./Reply.ts"
+import * as Session from "./Session.ts"
+import * as Socket from "./Socket.ts"
 
 /** The driver failed; what that means depends on how far the mail had come. */
-export class SmtpFault extends Data.TaggedError("SmtpFault")<{ readonly error: DriverError }> {
+export class SmtpFault extends Data.TaggedError("SmtpFault")<{
+  readonly error: Session.DriverError
+  /** Recipients that the server had refused before. Absent: none. */
+  readonly rejected?: ReadonlyArray<Session.DriverError>
+}> {
   override get message() {
     return `SMTP failed: ${this.error.code ?? "no code"}`
   }
-}
-
-/** What a connection is opened with. */
-export interface Target {
-  readonly host: string
-  readonly port: number
-  /** `Ignore`: STARTTLS is not used though it may be offered. */
-  readonly tls: "Implicit" | "StartTls" | "Opportunistic" | "Ignore"
-  /** Milliseconds for connecting and for every reply before the final dot. */
-  readonly timeout: number
-  /** The name this machine gives itself. */
-  readonly ehlo: string
-  /** Whether the certificate must be valid; absent: unless the server is on this machine. */
-  readonly verify: boolean | undefined
-  /** Certificates (PEM) trusted instead of the system's. */
-  readonly ca: string | undefined
 }
 
 /** SASL mechanisms we speak. */
@@ -72,45 +49,11 @@ export interface Connection {
   readonly send: (
     envelope: SMTPEnvelope,
     message: Buffer,
-    progress: Progress.Progress
+    progress: Progress.Progress,
+    /** Milliseconds from the final dot to the whole of its reply. */
+    dotTimeout: number
   ) => Effect.Effect<SMTPConnectionSendInfo, SmtpFault>
 }
-
-/**
- * RFC 5321 4.5.3.2.6 gives the reply to the final dot ten minutes: an impatient client has its mail delivered twice.
- * A code is dead long before that.
- */
-export const dotTimeout = (timeout: number): number => Math.max(60_000, timeout)
-
-/** More of one reply is hostile; the longest EHLO replies have a few hundred octets. */
-const maxReplyOctets = 64 * 1024
-
-/** What an address of a host gets before the next one is tried; RFC 8305 asks for 250 ms or more. */
-const addressShare = (timeout: number): number => Math.max(250, Math.floor(timeout / 4))
-
-/** Opens the TCP connection as the system names hosts (/etc/hosts, nsswitch), trying the addresses in turn. */
-const connect = (target: Target): Effect.Effect<net.Socket, SmtpFault> =>
-  Effect.async((resume) => {
-    const socket = net.connect({
-      host: target.host,
-      port: target.port,
-      autoSelectFamily: true,
-      autoSelectFamilyAttemptTimeout: addressShare(target.timeout)
-    })
-    const fail = (error: DriverError) => {
-      socket.destroy()
-      resume(Effect.fail(new SmtpFault({ error })))
-    }
-    socket.once("error", fail)
-    socket.setTimeout(target.timeout, () => fail(Object.assign(new Error("no connection"), { code: "ETIMEDOUT" })))
-    socket.once("connect", () => {
-      socket.setTimeout(0)
-      socket.removeAllListeners("timeout")
-      socket.removeListener("error", fail)
-      resume(Effect.succeed(socket))
-    })
-    return Effect.sync(() => socket.destroy())
-  })
 
 /** Reads the reply to EHLO or HELO, `250-NAME words` line by line. */
 const parseEhlo = (reply: string | false) => {
@@ -128,89 +71,55 @@ const parseEhlo = (reply: string | false) => {
   }
 }
 
-/** nodemailer's connection over a socket that is open; it does nothing before `connect`. */
-const wrap = (target: Target, socket: net.Socket, loopback: boolean): SMTPConnection =>
-  new SMTPConnection({
-    host: target.host,
-    port: target.port,
-    connection: socket,
-    secure: target.tls === "Implicit",
-    requireTLS: target.tls === "StartTls",
-    ignoreTLS: target.tls === "Ignore",
-    name: target.ehlo,
-    // Each step has its own limit, and the whole mail has one: this one only must not be shorter.
-    connectionTimeout: 6 * target.timeout,
-    greetingTimeout: target.timeout,
-    socketTimeout: target.timeout,
-    socketCloseTimeout: 0,
-    maxResponseSize: maxReplyOctets,
-    tls: {
-      rejectUnauthorized: target.verify ?? !loopback,
-      minVersion: "TLSv1.2",
-      // A final dot is part of a name in DNS, never in a certificate.
-      ...(net.isIP(target.host) === 0 ? { servername: target.host.replace(/\.$/, "") } : {}),
-      ...(target.ca === undefined ? {} : { ca: target.ca })
-    }
-  })
-
-/** A driver and the one operation under way on it. */
-interface Session {
-  readonly smtp: SMTPConnection
-  readonly loopback: boolean
-  readonly isAlive: () => boolean
-  /** Fails also when the connection ends, which the driver tells only some of its callbacks. */
-  readonly exchange: <A>(
-    start: (done: (error: DriverError | null | undefined, value: A) => void) => void
-  ) => Effect.Effect<A, SmtpFault>
-}
-
-const unsafeMakeSession = (target: Target, socket: net.Socket): Session => {
-  const loopback = isLoopback(socket.remoteAddress)
-  const smtp = wrap(target, socket, loopback)
-  let ended: DriverError | undefined
-  let pending: ((error: DriverError) => void) | undefined
-  const end = (error: DriverError) => {
-    ended ??= error
-    pending?.(ended)
-  }
-  smtp.on("error", end)
-  smtp.on("end", () => end(Object.assign(new Error("connection closed"), { code: "ECONNECTION" })))
-  return {
-    smtp,
-    loopback,
-    isAlive: () => ended === undefined,
-    exchange: <A>(start: (done: (error: DriverError | null | undefined, value: A) => void) => void) =>
-      Effect.async<A, SmtpFault>((resume) => {
-        const fail = (error: DriverError) => resume(Effect.fail(new SmtpFault({ error })))
-        if (ended !== undefined) return fail(ended)
-        pending = fail
-        start((error, value) => {
-          pending = undefined
-          if (error) fail(error)
-          else resume(Effect.succeed(value))
-        })
-        return Effect.sync(() => smtp.close())
-      })
-  }
+/** What the driver notes in the envelope that it was given. */
+interface Books {
+  readonly mailError?: unknown
+  readonly rejectedErrors?: ReadonlyArray<Session.DriverError>
 }
 
 /** Whether the server refused in words that leave the connection as it is. */
-const isAnswered = ({ rejectedErrors, responseCode }: DriverError): boolean =>
+const isAnswered = ({ rejectedErrors, responseCode }: Session.DriverError): boolean =>
   responseCode !== undefined &&
   [responseCode, ...(rejectedErrors ?? []).map((it) => it.responseCode)].every(
     (code) => code !== undefined && code >= 400 && code !== 421
+  )
+
+/** A good-bye is worth no more; milliseconds. */
+const goodByeTimeout = 1_000
+
+/** Says QUIT, and waits for the reply (RFC 5321 4.1.1.10) where it holds nobody up. */
+const quit = ({ exchange, smtp }: Session.Session): Effect.Effect<void> =>
+  Effect.sync(() => smtp.quit()).pipe(
+    Effect.zipRight(
+      // The mail before has its outcome already: no way to end the connection changes that.
+      exchange<void>(() => {}).pipe(
+        Effect.timeout(goodByeTimeout),
+        Effect.ignore,
+        Effect.interruptible,
+        Effect.forkDaemon
+      )
+    )
   )
 
 /**
  * Opens a connection up to the reply to the last EHLO. Closing the scope after a success says QUIT; otherwise, and when
  * an operation is interrupted, the connection is cut at once.
  */
-export const open = (target: Target): Effect.Effect<Connection, SmtpFault, Scope.Scope> =>
+export const open = (target: Session.Target): Effect.Effect<Connection, SmtpFault, Scope.Scope> =>
   Effect.gen(function* () {
-    const { exchange, isAlive, loopback, smtp } = yield* Effect.acquireRelease(
-      Effect.map(Effect.interruptible(connect(target)), (socket) => unsafeMakeSession(target, socket)),
-      ({ isAlive, smtp }, exit) => Effect.sync(() => (Exit.isSuccess(exit) && isAlive() ? smtp.quit() : smtp.close()))
+    const { begin, cut, isAlive, loopback, smtp, ...session } = yield* Effect.acquireRelease(
+      Socket.connect(target).pipe(
+        Effect.interruptible,
+        Effect.mapBoth({
+          onFailure: (error) => new SmtpFault({ error }),
+          onSuccess: (socket) => Session.unsafeMake(target, socket)
+        })
+      ),
+      (session, exit) =>
+        Exit.isSuccess(exit) && session.isAlive() ? quit(session) : Effect.sync(() => session.smtp.close())
     )
+    const exchange = <A>(start: Session.Start<A>) =>
+      Effect.mapError(session.exchange(start), (error) => new SmtpFault({ error }))
     yield* exchange<void>((done) => smtp.connect((error) => done(error, undefined)))
     const patience = (millis: number) => {
       if (smtp._socket) smtp._socket.setTimeout(millis)
@@ -222,7 +131,10 @@ export const open = (target: Target): Effect.Effect<Connection, SmtpFault, Scope
       Effect.sync(() => {
         state = next
       })
-    const reset = exchange<void>((done) => smtp.reset((error) => done(error, undefined)))
+    // What cannot be reset is no place for another mail.
+    const reset = exchange<void>((done) => smtp.reset((error) => done(error, undefined))).pipe(
+      Effect.tapError(() => after("Broken"))
+    )
     return {
       isAlive: () => isAlive() && state !== "Broken",
       mails: () => mails,
@@ -233,24 +145,49 @@ export const open = (target: Target): Effect.Effect<Connection, SmtpFault, Scope
       login: (method, user, password) =>
         exchange<void>((done) => {
           smtp.login({ method, user, pass: Redacted.value(password) }, (error) => {
-            const refused = Object.assign(new Error("not authenticated"), { code: "EAUTH" })
+            const refused = Session.driverError("not authenticated", { code: "EAUTH" })
             done(error ?? (smtp.authenticated ? null : refused), undefined)
           })
         }),
-      send: (envelope, message, progress) => {
-        const onDot = () => patience(dotTimeout(target.timeout))
+      send: (envelope, message, progress, dotTimeout) => {
+        let deadline: NodeJS.Timeout | undefined
+        const watcher = {
+          // The driver takes any reply that is no refusal for the invitation (RFC 5321 4.3.2).
+          mayBegin: () => {
+            const reply = smtp.lastServerResponse || ""
+            if (Reply.codeOf(reply) === 354) return true
+            cut(Session.replyError("EPROTOCOL", reply))
+            return false
+          },
+          // Not a limit for silence, which a server that trickles never reaches.
+          onDot: () => {
+            patience(0)
+            deadline = setTimeout(
+              () => cut(Session.driverError("no complete reply", { code: "ETIMEDOUT" })),
+              dotTimeout
+            )
+          }
+        }
         const isNotFirst = state === "Unfinished"
         mails += 1
         patience(target.timeout)
+        const books: SMTPEnvelope & Books = { ...envelope }
         const transaction = exchange<SMTPConnectionSendInfo>((done) => {
           state = "Unfinished"
-          smtp.send(envelope, Progress.stream(message, progress, onDot), done)
+          begin(progress)
+          smtp.send(books, Progress.stream(message, progress, watcher), done)
         }).pipe(
           Effect.tapBoth({
             onSuccess: () => after("Clean"),
             // Without a reply, or with the one that says good-bye (RFC 5321 3.8), there is nothing to go on with.
             onFailure: ({ error }) => after(isAnswered(error) ? "Unfinished" : "Broken")
-          })
+          }),
+          // Recipients are refused for no fault of theirs where the sender was.
+          Effect.mapError(({ error }) => {
+            const rejected = books.mailError === undefined ? (books.rejectedErrors ?? []) : []
+            return new SmtpFault({ error, rejected })
+          }),
+          Effect.ensuring(Effect.sync(() => clearTimeout(deadline)))
         )
         return isNotFirst ? Effect.zipRight(reset, transaction) : transaction
       }

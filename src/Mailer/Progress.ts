@@ -26,15 +26,22 @@ export const abandon = (progress: Progress): boolean => {
 /** Octets handed over at a time: small enough that a body the server stops reading is seen as not sent. */
 const chunkOctets = 64 * 1024
 
+/** What the connection does as its message goes. */
+export interface Watcher {
+  /** Whether the server asked for the message; where not, no octet is handed over. */
+  readonly mayBegin: () => boolean
+  readonly onDot: () => void
+}
+
 /**
  * The message as a stream that notes when its first and its last octet are taken. Nothing reads it before the server
  * answered DATA; its end makes nodemailer send the final dot.
  */
-export const stream = (message: Buffer, progress: Progress, onDot: () => void): Readable => {
+export const stream = (message: Buffer, progress: Progress, { mayBegin, onDot }: Watcher): Readable => {
   let offset = 0
   return new Readable({
     read() {
-      if (progress.abandoned) return
+      if (progress.abandoned || (offset === 0 && !mayBegin())) return
       if (offset < message.length) {
         progress.stage = "Body"
         const start = offset

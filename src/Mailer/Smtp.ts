@@ -19,6 +19,7 @@ import type { Credentials } from "./login.ts"
 import * as Message from "./Message.ts"
 import * as Progress from "./Progress.ts"
 import { key, type ServerOptions } from "./ServerOptions.ts"
+import type { DriverError } from "./Session.ts"
 import * as Watch from "./Watch.ts"
 import type { Confidential } from "./wording.ts"
 
@@ -30,7 +31,15 @@ export interface Options {
   readonly servers?: ReadonlyMap<string, ServerOptions>
   /** How mails are kept from servers that do not answer. */
   readonly breaker?: Breaker.Options
+  /**
+   * Milliseconds from the final dot to the whole of its reply. Default: 60 000, or what the server has for every other
+   * reply if that is more. RFC 5321 4.5.3.2.6 gives it ten minutes, for an impatient client has its mail delivered twice;
+   * but a code is dead long before that.
+   */
+  readonly dotTimeout?: number
 }
+
+const defaultDotTimeout = 60_000
 
 /** What a reply must not repeat into a log. */
 const confidentialOf = ({ letter }: Accepted, credentials: Credentials | undefined): Confidential => ({
@@ -48,8 +57,9 @@ const transmit = (
   { letter, recipients }: Accepted,
   message: Buffer,
   progress: Progress.Progress,
-  confidential: Confidential
-): Effect.Effect<Delivery, MailerError | Connection.SmtpFault> => {
+  confidential: Confidential,
+  dotTimeout: number
+): Effect.Effect<Delivery, MailerError> => {
   const hasUtf8 = connection.extensions.has("SMTPUTF8")
   const usable = letter.to.filter((mailbox) => hasUtf8 || !mailbox.smtpUtf8)
   const sourcesOf = (address: string) => recipients.sources.get(address) ?? [address]
@@ -60,14 +70,15 @@ const transmit = (
       (recipient): Refusal => ({ recipient, verdict: "Permanent", reason: "the mail server does not offer SMTPUTF8" })
     )
   const refusedHere = [...recipients.refused, ...unusable]
-  const deliver = (accepted: ReadonlyArray<string>, errors: ReadonlyArray<Connection.DriverError>): Delivery => ({
+  const refusedOf = (errors: ReadonlyArray<DriverError>) => [
+    ...refusedHere,
+    ...errors.flatMap((error) =>
+      sourcesOf(error.recipient ?? "").map((recipient) => toRefusal(recipient, error, confidential))
+    )
+  ]
+  const deliver = (accepted: ReadonlyArray<string>, errors: ReadonlyArray<DriverError>): Delivery => ({
     accepted: accepted.flatMap(sourcesOf),
-    refused: [
-      ...refusedHere,
-      ...errors.flatMap((error) =>
-        sourcesOf(error.recipient ?? "").map((recipient) => toRefusal(recipient, error, confidential))
-      )
-    ]
+    refused: refusedOf(errors)
   })
   if (usable.length === 0) return Effect.succeed(deliver([], []))
   const from = Option.getOrUndefined(letter.from)
@@ -81,15 +92,13 @@ const transmit = (
     size: message.length,
     use8BitMime: hasUtf8
   }
-  return connection.send(envelope, message, progress).pipe(
-    Effect.filterOrFail(
-      () => progress.stage === "Dot",
-      () => new MailerError({ reason: "Protocol", verdict: "Unknown", detail: "a reply before the end of the message" })
-    ),
+  return connection.send(envelope, message, progress, dotTimeout).pipe(
     Effect.map((info) => deliver(info.accepted, info.rejectedErrors ?? [])),
     Effect.catchTag("SmtpFault", (fault) => {
       const errors = fault.error.rejectedErrors
-      return errors === undefined ? Effect.fail(fault) : Effect.succeed(deliver([], errors))
+      if (errors !== undefined) return Effect.succeed(deliver([], errors))
+      const forGood = refusedOf(fault.rejected ?? []).filter(({ verdict }) => verdict === "Permanent")
+      return toMailerError(fault, progress.stage, confidential, forGood)
     })
   )
 }
@@ -122,13 +131,14 @@ export const make = (options: Options = {}) =>
         const ehlo = yield* ehloName
         const message = yield* Message.build(accepted.letter, { id, date, ehlo })
         const progress = Progress.unsafeMake()
+        const dotTimeout = options.dotTimeout ?? Math.max(defaultDotTimeout, server.timeout)
         const confidential = confidentialOf(accepted, credentials)
         const work = connections
           .use(
             { server, options: options.servers?.get(key(server)) ?? {}, credentials, ehlo },
             (connection) => {
               progress.stage = "Envelope"
-              return transmit(connection, accepted, message, progress, confidential)
+              return transmit(connection, accepted, message, progress, confidential, dotTimeout)
             },
             () => progress.stage === "Envelope"
           )

@@ -1,18 +1,16 @@
 /**
- * Ends a mail that is told to stop or takes too long: before its final dot at once, after it only where even the reply
- * takes too long. One fiber watches the time of all mails, for most of them end long before.
+ * Ends a mail that is told to stop or takes too long: before its final dot at once, after it never, for its connection
+ * has a limit for the reply. One fiber watches the time of all mails, for most of them end long before.
  */
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { MailerError } from "../Mailer.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { StopSignal } from "../StopSignal.ts"
-import * as Connection from "./Connection.ts"
 import * as Progress from "./Progress.ts"
 
 /** A mail on its way. */
@@ -38,19 +36,19 @@ const interval = Duration.millis(250)
 
 interface Entry {
   /** Monotonic milliseconds. */
-  deadline: number
-  readonly overdue: (now: number) => void
+  readonly deadline: number
+  readonly overdue: () => void
 }
 
-const failure = (reason: "Stopped" | "Timeout", verdict: "Transient" | "Unknown", detail: string) =>
-  new MailerError({ reason, verdict, detail })
+const failure = (reason: "Stopped" | "Timeout", detail: string) =>
+  new MailerError({ reason, verdict: "Transient", detail })
 
 /** The watch ends with its scope; mails under way then have no limit but their connection's. */
 export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(function* () {
   const scope = yield* Effect.scope
   const entries = new Set<Entry>()
   const look = Effect.map(Monotonic.millis, (now) => {
-    for (const entry of entries) if (entry.deadline <= now) entry.overdue(now)
+    for (const entry of entries) if (entry.deadline <= now) entry.overdue()
   })
   // Runs only while there is something to watch.
   const sweep = Effect.whileLoop({
@@ -59,7 +57,7 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
     step: () => {}
   })
 
-  const over: Watch["over"] = (work, { begun, progress, stop, timeout }) =>
+  const over = <A>(work: Effect.Effect<A, MailerError>, { begun, progress, stop, timeout }: Watched) =>
     Effect.gen(function* () {
       const now = yield* Monotonic.millis
       const fiber = yield* work.pipe(
@@ -68,10 +66,12 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
         Effect.interruptible,
         Effect.forkDaemon
       )
-      let given: MailerError | undefined
+      // Nobody waits for the end of what was given up: it gets no dot any more, but a pool lets nobody go who waits for a
+      // connection, and that may take as long as the server likes.
+      const ended = yield* Deferred.make<A, MailerError>()
       const giveUp = (error: MailerError) => {
-        given ??= error
         fiber.unsafeInterruptAsFork(FiberId.none)
+        Deferred.unsafeDone(ended, error)
       }
       begun?.((error) => {
         if (Progress.abandon(progress)) giveUp(error)
@@ -79,12 +79,9 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
       const limit = maxReplies * timeout
       const entry: Entry = {
         deadline: now + limit,
-        overdue: (now) => {
+        overdue: () => {
           if (Progress.abandon(progress)) {
-            giveUp(failure("Timeout", "Transient", `the mail server took more than ${limit} ms`))
-          } else if (entry.deadline <= now - 2 * Connection.dotTimeout(timeout)) {
-            // Each silence after the dot has its own limit; this one is for a server that trickles.
-            giveUp(failure("Timeout", "Unknown", "after the message: no complete reply"))
+            giveUp(failure("Timeout", `the mail server took more than ${limit} ms`))
           }
         }
       }
@@ -92,13 +89,14 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
       if (entries.size === 1) yield* Effect.forkIn(Effect.interruptible(sweep), scope)
       const forget = stop.unsafeListen((why) => {
         if (Progress.abandon(progress)) {
-          giveUp(failure("Stopped", "Transient", `stopped before the final dot: ${why}`))
+          giveUp(failure("Stopped", `stopped before the final dot: ${why}`))
         }
       })
-      const exit = yield* Fiber.await(fiber)
+      fiber.addObserver((exit) => Deferred.unsafeDone(ended, exit))
+      const exit = yield* Effect.exit(Deferred.await(ended))
       forget()
       entries.delete(entry)
-      return Exit.isInterrupted(exit) && given !== undefined ? yield* given : yield* exit
+      return yield* exit
     })
 
   return { over }

@@ -1,14 +1,12 @@
 /**
- * What a failure of the driver means for the mail: decided by how far it had come, then by the reply, then by the error.
- *
- * RFC 5321 4.2.1 (4yz: for now, 5yz: for good), with these exceptions: 421 and 503 are about the connection, so they
- * are for now everywhere (3.8); 552 at RCPT means too many recipients (4.5.3.1.10); a refused greeting or EHLO says
- * nothing about the mail; 530 asks for a login (RFC 4954 6).
+ * What a failure of the driver means for the mail: how far the mail had come and what came back, looked up in the table
+ * of outcomes.
  */
-import type { MailerReason, MailerVerdict, Refusal } from "../Mailer.ts"
-import { MailerError } from "../Mailer.ts"
-import type { DriverError, SmtpFault } from "./Connection.ts"
+import { MailerError, type Refusal } from "../Mailer.ts"
+import type { SmtpFault } from "./Connection.ts"
+import { otherwise, type Place, type Row, rows, type Sign } from "./outcomes.ts"
 import type { Stage } from "./Progress.ts"
+import type { DriverError } from "./Session.ts"
 import { type Confidential, redact } from "./wording.ts"
 
 /** How OpenSSL and Node name certificates that are not accepted. */
@@ -30,43 +28,28 @@ const stageWords: Readonly<Record<Stage, string>> = {
   Dot: "after the message"
 }
 
-interface Meaning {
-  readonly reason: MailerReason
-  readonly verdict: MailerVerdict
-}
-
-const isTransientReply = (code: number) => code < 500 || code === 503
-
-/** The server answered and refused. */
-const ofReply = (code: number, stage: Stage, error: DriverError): Meaning => {
-  if (code < 400) return { reason: "Protocol", verdict: stage === "Dot" ? "Unknown" : "Transient" }
-  if (code === 421) return { reason: "ConnectionLost", verdict: "Transient" }
-  if (error.code === "ETLS") return { reason: "Tls", verdict: code < 500 ? "Transient" : "Configuration" }
-  if (stage === "Connect") return { reason: "Protocol", verdict: "Transient" }
-  if (stage === "Login") {
-    return { reason: "Authentication", verdict: isTransientReply(code) ? "Transient" : "Configuration" }
-  }
-  if (code === 530) return { reason: "Authentication", verdict: "Configuration" }
-  return { reason: "Refused", verdict: isTransientReply(code) ? "Transient" : "Permanent" }
-}
-
-/** Nothing came that could be read as a reply. */
-const ofSilence = (stage: Stage, error: DriverError): Meaning => {
-  const verdict = stage === "Dot" ? "Unknown" : "Transient"
+/** What came, as the table of outcomes names it. */
+const signOf = (error: DriverError): string => {
+  if (error.responseCode !== undefined) return String(error.responseCode)
   // Without a reply: no login was tried, or it went through and left us without one.
-  if (error.code === "EAUTH" && error.response === undefined)
-    return { reason: "Authentication", verdict: "Configuration" }
-  // Too large for the SIZE that the server announced: told by the driver, before the mail begins.
-  if (error.code === "EMESSAGE" && error.command === "MAIL FROM") return { reason: "Refused", verdict: "Permanent" }
+  if (error.code === "EAUTH" && error.response === undefined) return "NoLogin"
+  if (error.code === "EMESSAGE" && error.command === "MAIL FROM") return "TooLarge"
   // nodemailer's code for a handshake that could not begin; a connection cut during one has the command CONN.
-  const isTls =
-    isCertificateFault(error) ||
-    handshakeCode.test(systemCode(error)) ||
-    (error.code === "ETLS" && error.command !== "CONN")
-  if (isTls && stage === "Connect") return { reason: "Tls", verdict: "Configuration" }
-  if (error.code === "ETIMEDOUT" || error.originalCode === "ETIMEDOUT") return { reason: "Timeout", verdict }
-  if (error.response !== undefined || error.code === "EPROTOCOL") return { reason: "Protocol", verdict }
-  return { reason: stage === "Connect" ? "Connect" : "ConnectionLost", verdict }
+  const isTls = handshakeCode.test(systemCode(error)) || (error.code === "ETLS" && error.command !== "CONN")
+  if (isTls || isCertificateFault(error)) return "NoTls"
+  if (error.code === "ETIMEDOUT" || error.originalCode === "ETIMEDOUT") return "Silence"
+  if (error.response !== undefined || error.code === "EPROTOCOL") return "Unreadable"
+  return "Ended"
+}
+
+/** Whether a sign of the table stands for this one. */
+const standsFor = (sign: Sign, found: string): boolean =>
+  sign === found || (/^\d\d\d$/.test(found) && sign.endsWith("yz") && sign[0] === found[0])
+
+const outcomeOf = (place: Place, error: DriverError): Row => {
+  const found = signOf(error)
+  const fits = ({ at, signs }: Row) => (at?.includes(place) ?? true) && signs.some((sign) => standsFor(sign, found))
+  return rows.find(fits) ?? otherwise
 }
 
 /** The driver's error, unless its message repeats what the server or the job said. */
@@ -89,15 +72,22 @@ const wordsOf = (error: DriverError, stage: Stage, confidential: Confidential): 
   return redact(error.response, confidential)
 }
 
-/** The error of a mail that reached nobody, or nobody knows whom. */
-export const toMailerError = (fault: SmtpFault, stage: Stage, confidential: Confidential): MailerError => {
+/** The error of a mail that reached nobody, or nobody knows whom; `refused` are the recipients it is not about. */
+export const toMailerError = (
+  fault: SmtpFault,
+  stage: Stage,
+  confidential: Confidential,
+  refused: ReadonlyArray<Refusal> = []
+): MailerError => {
   const { error } = fault
-  const code = error.responseCode
-  const meaning = code === undefined ? ofSilence(stage, error) : ofReply(code, stage, error)
+  const place = stage === "Connect" && error.code === "ETLS" ? "StartTls" : stage
+  const { reason, verdict } = outcomeOf(place, error)
   return new MailerError({
-    ...meaning,
+    reason,
+    verdict,
     detail: `${stageWords[stage]}: ${wordsOf(error, stage, confidential)}`,
-    cause: publicCause(error)
+    cause: publicCause(error),
+    ...(refused.length === 0 ? {} : { refused })
   })
 }
 
@@ -106,7 +96,7 @@ export const toRefusal = (recipient: string, error: DriverError, confidential: C
   const code = error.responseCode
   return {
     recipient,
-    verdict: code === undefined || isTransientReply(code) || code === 552 ? "Transient" : "Permanent",
+    verdict: outcomeOf("Recipient", error).verdict === "Permanent" ? "Permanent" : "Transient",
     ...(code === undefined ? {} : { code }),
     reason: redact(error.response ?? "no readable reply", confidential)
   }

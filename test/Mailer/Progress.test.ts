@@ -10,7 +10,10 @@ describe("stream", () => {
     Effect.gen(function* () {
       const progress = Progress.unsafeMake()
       const stages: Array<string> = []
-      const stream = Progress.stream(message, progress, () => stages.push(`dot in ${progress.stage}`))
+      const stream = Progress.stream(message, progress, {
+        mayBegin: () => true,
+        onDot: () => stages.push(`dot in ${progress.stage}`)
+      })
       expect(progress.stage).toBe("Connect")
       let octets = 0
       stream.on("data", (chunk: Buffer) => {
@@ -26,7 +29,10 @@ describe("stream", () => {
 
   it("never ends once the mail was abandoned", () => {
     const progress = Progress.unsafeMake()
-    const stream = Progress.stream(message, progress, () => expect.fail("the dot was handed over"))
+    const stream = Progress.stream(message, progress, {
+      mayBegin: () => true,
+      onDot: () => expect.fail("the dot was handed over")
+    })
     expect(Buffer.isBuffer(stream.read(10))).toBe(true)
     expect(progress.stage).toBe("Body")
     expect(Progress.abandon(progress)).toBe(true)
@@ -34,5 +40,15 @@ describe("stream", () => {
     stream.read(0)
     expect(progress.stage).toBe("Body")
     expect(stream.readableEnded).toBe(false)
+  })
+
+  it("hands nothing over where the server did not ask for it", () => {
+    const progress = Progress.unsafeMake()
+    const stream = Progress.stream(message, progress, {
+      mayBegin: () => false,
+      onDot: () => expect.fail("the dot was handed over")
+    })
+    expect(stream.read(10)).toBe(null)
+    expect(progress.stage).toBe("Connect")
   })
 })

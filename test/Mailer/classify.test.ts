@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
-import { type DriverError, SmtpFault } from "../../src/Mailer/Connection.ts"
+import { SmtpFault } from "../../src/Mailer/Connection.ts"
 import { toMailerError, toRefusal } from "../../src/Mailer/classify.ts"
 import type { Stage } from "../../src/Mailer/Progress.ts"
+import type { DriverError } from "../../src/Mailer/Session.ts"
 
 const confidential = { subject: "S", body: "Code 736251", words: [] }
 const driverError = (fields: Partial<DriverError>, message = "message"): DriverError =>
