@@ -51,9 +51,10 @@ export interface Delivery {
 
 /**
  * Why no recipient has the mail. `Transient`: try again; `Permanent`: never will; `Configuration`: nobody's mails will
- * pass until somebody mends the configuration; `Unknown`: the connection ended after the final dot, it may have arrived.
+ * pass until somebody mends the configuration; `Unknown`: the connection ended after the final dot, it may have arrived;
+ * `Postponed`: nothing was tried, since the mail server is known not to answer or to refuse the password.
  */
-export type MailerVerdict = "Transient" | "Permanent" | "Configuration" | "Unknown"
+export type MailerVerdict = "Transient" | "Permanent" | "Configuration" | "Unknown" | "Postponed"
 
 export type MailerReason =
   | "InvalidMail"
@@ -68,6 +69,7 @@ export type MailerReason =
   | "ConnectionLost"
   | "Timeout"
   | "Stopped"
+  | "BreakerOpen"
 
 /** A mail that reached nobody, or nobody knows whom. */
 export class MailerError extends Data.TaggedError("MailerError")<{
@@ -77,6 +79,8 @@ export class MailerError extends Data.TaggedError("MailerError")<{
   readonly detail: string
   /** Recipients refused for good before that: it is about all others. Absent: none. */
   readonly refused?: ReadonlyArray<Refusal>
+  /** Where the verdict is `Postponed`: milliseconds after which a try may be worth it. */
+  readonly retryIn?: number
   readonly cause?: unknown
 }> {
   override get message() {

@@ -112,15 +112,16 @@ const afterError = Effect.fnUntraced(function* (
   args: Arguments,
   cause: MailerError
 ): Effect.fn.Return<never, Job.JobFailure<Arguments>> {
-  const { message: reason, refused = [], verdict } = cause
+  const { message: reason, refused = [], retryIn: delay, verdict } = cause
   const dead = new Set(refused.map(({ recipient }) => recipient))
   const all = Recipients.parse(flat(args.recipient))
   if (verdict === "Permanent" || dead.size === 0 || Either.isLeft(all)) {
-    return yield* Effect.fail(new Job.JobFailure({ verdict, reason, cause }))
+    return yield* Effect.fail(new Job.JobFailure({ verdict, reason, cause, delay }))
   }
   yield* logRefused(refused)
   const rest = [...all.right.sources.values()].flat().filter((recipient) => !dead.has(recipient))
-  return yield* Effect.fail(new Job.JobFailure({ verdict, reason, cause, remaining: { ...args, recipient: rest } }))
+  const remaining = { ...args, recipient: rest }
+  return yield* Effect.fail(new Job.JobFailure({ verdict, reason, cause, delay, remaining }))
 })
 
 export interface Options {

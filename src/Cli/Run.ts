@@ -15,6 +15,7 @@ import * as EdumfaConfig from "../EdumfaConfig.ts"
 import * as Job from "../Job.ts"
 import * as ConfiguredStore from "../JobStore/Configured.ts"
 import { backlogDecisions, type JobStore, type JobStoreError, type NoQueue, type OldBacklog } from "../JobStore.ts"
+import * as ConfiguredBreakers from "../Mailer/Breaker/Configured.ts"
 import * as ConfiguredMailer from "../Mailer/Configured.ts"
 import type { Mailer } from "../Mailer.ts"
 import type { LogFileError } from "../QueueLogger/LogFile.ts"
@@ -92,18 +93,19 @@ const readSettings = Effect.fnUntraced(function* (
 > {
   const { get, source } = yield* EdumfaConfig.EdumfaConfig
   const store = yield* ConfiguredStore.choose
-  const mailer = yield* ConfiguredMailer.choose
   const { level, logConfig } = yield* get(QueueLogger.config)
   const { target, reason } = yield* logTarget(given, logConfig)
   const wait = value(given, "redis-wait")
-  const workers = value(given, "workers")
+  const slots = Option.map(value(given, "workers"), Number)
+  const mailer = yield* ConfiguredMailer.choose(Option.getOrUndefined(slots))
+  const breakers = yield* ConfiguredBreakers.choose
   const backlog = Option.flatMap(value(given, "backlog"), (text) =>
     Arr.findFirst(backlogDecisions, (decision) => decision === text)
   )
   return {
     source,
     store,
-    mailer,
+    mailer: Layer.provide(mailer, breakers),
     jobs: Job.jobs(SendEmail.make(yield* get(SendEmail.config))),
     log: { ...target, level, pid: process.pid },
     logReason: reason,
@@ -112,7 +114,7 @@ const readSettings = Effect.fnUntraced(function* (
       ...(yield* get(Worker.config)),
       hurry: process.hurry,
       ...(Option.isSome(backlog) ? { backlog: backlog.value } : {}),
-      ...(Option.isSome(workers) ? { slots: Number(workers.value) } : {}),
+      ...(Option.isSome(slots) ? { slots: slots.value } : {}),
       ...(Option.isSome(wait) ? { storeWait: Duration.seconds(Number(wait.value)) } : {})
     }
   }

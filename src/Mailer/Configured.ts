@@ -13,6 +13,7 @@ import * as EncKey from "../EdumfaConfig/EncKey.ts"
 import * as RegularFile from "../EdumfaConfig/RegularFile.ts"
 import { EdumfaConfig, EdumfaConfigError } from "../EdumfaConfig.ts"
 import type { Mailer } from "../Mailer.ts"
+import { type BreakerStore, layerMemory } from "./Breaker/BreakerStore.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
 import * as Smtp from "./Smtp.ts"
 
@@ -90,20 +91,24 @@ const make = Effect.gen(function* () {
   return { servers: new Map(entries), ...(Option.isSome(ehlo) ? { ehlo: ehlo.value } : {}) } satisfies Smtp.Options
 })
 
-/** The layer, with its whole configuration read. */
-export const choose: Effect.Effect<
-  Layer.Layer<Mailer>,
-  EdumfaConfigError,
-  EdumfaConfig | FileSystem.FileSystem
-> = Effect.gen(function* () {
-  const options = yield* make
-  const context = yield* Effect.context<EdumfaConfig | FileSystem.FileSystem>()
-  return Smtp.layerOptions(options).pipe(
-    Layer.provide(EncKey.layerConfig),
-    Layer.provide(Layer.succeedContext(context))
-  )
-})
+/**
+ * The layer, with its whole configuration read; `slots`: how many jobs at once the worker has that it is for, where that
+ * is not the worker's default.
+ */
+export const choose = (
+  slots?: number
+): Effect.Effect<Layer.Layer<Mailer, never, BreakerStore>, EdumfaConfigError, EdumfaConfig | FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const options = yield* make
+    const context = yield* Effect.context<EdumfaConfig | FileSystem.FileSystem>()
+    return Smtp.layerShared(slots === undefined ? options : { ...options, breaker: { slots } }).pipe(
+      Layer.provide(EncKey.layerConfig),
+      Layer.provide(Layer.succeedContext(context))
+    )
+  })
 
-/** Opens no connection before its first mail. */
-export const layer: Layer.Layer<Mailer, EdumfaConfigError, EdumfaConfig | FileSystem.FileSystem> =
-  Layer.unwrapEffect(choose)
+/** Opens no connection before its first mail; its breakers are its own. */
+export const layer: Layer.Layer<Mailer, EdumfaConfigError, EdumfaConfig | FileSystem.FileSystem> = Layer.provide(
+  Layer.unwrapEffect(choose()),
+  layerMemory
+)

@@ -5,14 +5,17 @@ import { createHash } from "node:crypto"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import * as Exit from "effect/Exit"
 import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import * as Pool from "effect/Pool"
 import * as RcMap from "effect/RcMap"
 import * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { MailerError } from "../Mailer.ts"
+import * as Monotonic from "../Monotonic.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
+import type { Breaker } from "./Breaker.ts"
 import * as Connection from "./Connection.ts"
 import { isCertificateFault, toMailerError } from "./classify.ts"
 import { type Credentials, login } from "./login.ts"
@@ -144,12 +147,29 @@ const open = ({
   )
 }
 
-/** Opens none before it is used, and ends all with its scope. */
-export const make: Effect.Effect<Connections, never, Scope.Scope> = Effect.gen(function* () {
+/** What came of opening a connection: the pool leaves its other waiters alone for good where one fails to be made. */
+interface Opening {
+  readonly opened: Exit.Exit<Connection.Connection, MailerError>
+  /** Monotonic milliseconds. */
+  readonly at: number
+}
+
+const attemptToOpen = (
+  opening: Effect.Effect<Connection.Connection, MailerError, Scope.Scope>
+): Effect.Effect<Opening, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.acquireRelease(Scope.make(), Scope.close)
+    const opened = yield* Effect.exit(Scope.extend(opening, scope))
+    if (Exit.isFailure(opened)) yield* Scope.close(scope, opened)
+    return { opened, at: yield* Monotonic.millis }
+  })
+
+/** Opens none before it is used, and only where the breaker lets it; ends all with its scope. */
+export const make = Effect.fnUntraced(function* (breaker: Breaker): Effect.fn.Return<Connections, never, Scope.Scope> {
   const pools = yield* RcMap.make({
     lookup: ({ destination }: Key) =>
       Pool.makeWithTTL({
-        acquire: open(destination),
+        acquire: attemptToOpen(breaker.admit(destination.server, destination.credentials, open(destination))),
         min: 0,
         max: destination.options.connections ?? defaultConnections,
         timeToLive: idle
@@ -163,15 +183,24 @@ export const make: Effect.Effect<Connections, never, Scope.Scope> = Effect.gen(f
         const pool = yield* RcMap.get(pools, new Key(destination))
         /** None: the connection was dead before the mail had begun. */
         const attempt = Effect.gen(function* () {
-          const connection = yield* Pool.get(pool)
+          // A pool's waiters are uninterruptible; one that comes too late gives back what it got, for its scope is closed.
+          const begunAt = yield* Monotonic.millis
+          const opening = yield* Effect.disconnect(Pool.get(pool))
+          if (Exit.isFailure(opening.opened)) {
+            yield* Pool.invalidate(pool, opening)
+            // It was for one who was gone by then.
+            if (opening.at < begunAt) return Option.none()
+            return yield* Effect.failCause(opening.opened.cause)
+          }
+          const connection = opening.opened.value
           const isKept = connection.mails() > 0
           if (!connection.isAlive()) {
-            yield* Pool.invalidate(pool, connection)
+            yield* Pool.invalidate(pool, opening)
             return Option.none()
           }
           const sent = yield* Effect.either(send(connection))
           if (connection.isAlive() && connection.mails() < maxMails) connection.rest()
-          else yield* Pool.invalidate(pool, connection)
+          else yield* Pool.invalidate(pool, opening)
           if (sent._tag === "Right") return Option.some(sent.right)
           if (isKept && !connection.isAlive() && isUntouched()) return Option.none()
           return yield* Effect.fail(sent.left)

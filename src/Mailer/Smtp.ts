@@ -9,6 +9,8 @@ import { EncKey } from "../EdumfaConfig/EncKey.ts"
 import { type Delivery, type Mail, Mailer, MailerError, type Refusal, type SendOptions } from "../Mailer.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
 import { type Accepted, accept } from "./Acceptance.ts"
+import { type BreakerStore, layerMemory } from "./Breaker/BreakerStore.ts"
+import * as Breaker from "./Breaker.ts"
 import type * as Connection from "./Connection.ts"
 import * as Connections from "./Connections.ts"
 import { toMailerError, toRefusal } from "./classify.ts"
@@ -33,6 +35,8 @@ export interface Options {
    * but a code is dead long before that.
    */
   readonly dotTimeout?: number
+  /** How mails are kept from servers that do not answer. */
+  readonly breaker?: Breaker.Options
 }
 
 const defaultDotTimeout = 60_000
@@ -103,7 +107,8 @@ const transmit = (
 export const make = (options: Options = {}) =>
   Effect.gen(function* () {
     const encKey = yield* EncKey
-    const connections = yield* Connections.make
+    const breaker = yield* Breaker.make(options.breaker)
+    const connections = yield* Connections.make(breaker)
     const watch = yield* Watch.make
     const ehloName = options.ehlo === undefined ? yield* Effect.cached(EhloName.find) : Effect.succeed(options.ehlo)
 
@@ -138,15 +143,23 @@ export const make = (options: Options = {}) =>
             () => progress.stage === "Envelope"
           )
           .pipe(Effect.catchTag("SmtpFault", (fault) => toMailerError(fault, progress.stage, confidential)))
-        return yield* watch.over(work, { progress, stop, timeout: server.timeout })
+        return yield* breaker.guard(
+          server,
+          (begun) => watch.over(work, { progress, stop, timeout: server.timeout, begun }),
+          () => progress.stage !== "Connect"
+        )
       }).pipe(Effect.uninterruptible)
 
     return Mailer.of({ send })
   })
 
-/** The mailer with its defaults. It opens no connection before its first mail. */
-export const layer: Layer.Layer<Mailer, never, EncKey> = Layer.scoped(Mailer, make())
-
-/** The mailer with options. */
-export const layerOptions = (options: Options): Layer.Layer<Mailer, never, EncKey> =>
+/** The mailer with options, and with breakers that it shares with others. */
+export const layerShared = (options: Options = {}): Layer.Layer<Mailer, never, EncKey | BreakerStore> =>
   Layer.scoped(Mailer, make(options))
+
+/** The mailer with options, and with breakers of its own. */
+export const layerOptions = (options: Options): Layer.Layer<Mailer, never, EncKey> =>
+  Layer.provide(layerShared(options), layerMemory)
+
+/** The mailer with its defaults. It opens no connection before its first mail. */
+export const layer: Layer.Layer<Mailer, never, EncKey> = layerOptions({})

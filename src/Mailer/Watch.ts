@@ -2,9 +2,10 @@
  * Ends a mail that is told to stop or takes too long: before its final dot at once, after it never, for its connection
  * has a limit for the reply. One fiber watches the time of all mails, for most of them end long before.
  */
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -19,6 +20,8 @@ interface Watched {
   readonly stop: StopSignal
   /** Milliseconds that the SMTP server may take for a reply. */
   readonly timeout: number
+  /** Is handed what gives the mail up, which does nothing once its final dot was handed over. */
+  readonly begun?: (giveUp: (error: MailerError) => void) => void
 }
 
 export interface Watch {
@@ -55,7 +58,7 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
     step: () => {}
   })
 
-  const over = <A>(work: Effect.Effect<A, MailerError>, { progress, stop, timeout }: Watched) =>
+  const over: Watch["over"] = (work, { begun, progress, stop, timeout }) =>
     Effect.gen(function* () {
       const now = yield* Monotonic.millis
       const fiber = yield* work.pipe(
@@ -64,13 +67,14 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
         Effect.interruptible,
         Effect.forkDaemon
       )
-      // Nobody waits for the end of what was given up: it gets no dot any more, but a pool lets nobody go who waits for a
-      // connection, and that may take as long as the server likes.
-      const ended = yield* Deferred.make<A, MailerError>()
+      let given: MailerError | undefined
       const giveUp = (error: MailerError) => {
+        given ??= error
         fiber.unsafeInterruptAsFork(FiberId.none)
-        Deferred.unsafeDone(ended, error)
       }
+      begun?.((error) => {
+        if (Progress.abandon(progress)) giveUp(error)
+      })
       const limit = maxReplies * timeout
       const entry: Entry = {
         deadline: now + limit,
@@ -87,11 +91,10 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
           giveUp(failure("Stopped", `stopped before the final dot: ${why}`))
         }
       })
-      fiber.addObserver((exit) => Deferred.unsafeDone(ended, exit))
-      const exit = yield* Effect.exit(Deferred.await(ended))
+      const exit = yield* Fiber.await(fiber)
       forget()
       entries.delete(entry)
-      return yield* exit
+      return Exit.isInterrupted(exit) && given !== undefined ? yield* given : yield* exit
     })
 
   return { over }

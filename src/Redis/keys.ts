@@ -34,6 +34,8 @@ export interface Keys {
   readonly counters: string
   /** String of one worker: what its last exchange granted, should the answer get lost. */
   readonly answer: string
+  /** Hash: what breaker, of a mail server or of a login there, to its state. */
+  readonly breaker: string
 }
 
 /** A queue's name as huey cleans it: every character outside `[A-Za-z0-9_]` is left out. */
@@ -55,6 +57,7 @@ export const make = (name: string, worker = ""): Keys => {
     dead: own("dead"),
     seen: own("seen"),
     counters: own("counters"),
-    answer: own(`answer:${worker}`)
+    answer: own(`answer:${worker}`),
+    breaker: own("breaker")
   }
 }

@@ -17,6 +17,7 @@ import * as Smtp from "../../src/Mailer/Smtp.ts"
 import { type Mail, Mailer } from "../../src/Mailer.ts"
 import type { SmtpServer } from "../../src/SmtpServer.ts"
 import * as StopSignal from "../../src/StopSignal.ts"
+import * as RedisServer from "../services/RedisServer.ts"
 import * as SmtpService from "../services/SmtpServer.ts"
 
 const mailer = (options: Smtp.Options = {}) =>
@@ -147,6 +148,34 @@ describe("connections", () => {
         yield* send(server.definition)
         expect(yield* server.connections).toBe(1)
       }).pipe(Effect.provide(mailer(options)))
+    })
+  )
+
+  it.scopedLive("that cannot be opened fail all the mails that wait for them, at once", () =>
+    Effect.gen(function* () {
+      const port = yield* RedisServer.freePort
+      const { definition } = yield* SmtpService.make()
+      const failing = Effect.flip(send({ ...definition, port, timeout: 60_000 }))
+      const errors = yield* Effect.replicateEffect(failing, 8, { concurrency: 8 }).pipe(
+        Effect.provide(mailer()),
+        Effect.timeout("20 seconds")
+      )
+      expect(errors).toHaveLength(8)
+      for (const { reason } of errors) expect(["Connect", "BreakerOpen"]).toContain(reason)
+    })
+  )
+
+  it.scopedLive("that are being opened do not keep a mail that is told to stop", () =>
+    Effect.gen(function* () {
+      const server = yield* SmtpService.make({ greeting: "Hang" })
+      const stop = StopSignal.unsafeMake()
+      const sending = yield* Effect.fork(
+        Effect.flip(send({ ...server.definition, timeout: 60_000 }, {}, stop)).pipe(Effect.provide(mailer()))
+      )
+      yield* server.held
+      yield* StopSignal.stop(stop, "Drain")
+      const { reason } = yield* Effect.timeout(Fiber.join(sending), "20 seconds")
+      expect(reason).toBe("Stopped")
     })
   )
 })

@@ -25,8 +25,9 @@ const signs: Readonly<Partial<Record<Sign, string>>> = {
 const verdicts: Readonly<Record<MailerVerdict, string>> = {
   Transient: "tried again",
   Permanent: "dead",
-  Configuration: "tried again each minute, free",
-  Unknown: "tried again, may come twice"
+  Configuration: "kept until that is mended",
+  Unknown: "tried again, may come twice",
+  Postponed: "not begun"
 }
 
 /** A row as the README shows it. */

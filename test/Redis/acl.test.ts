@@ -13,6 +13,8 @@ import * as JobId from "../../src/JobId.ts"
 import * as RedisQueue from "../../src/JobQueue/Redis.ts"
 import * as RedisStore from "../../src/JobStore/Redis.ts"
 import { JobStore } from "../../src/JobStore.ts"
+import { maxStates } from "../../src/Mailer/Breaker/BreakerStore.ts"
+import * as RedisBreakers from "../../src/Mailer/Breaker/Redis.ts"
 import * as Connection from "../../src/Redis/Connection.ts"
 import * as Redis from "../../src/Redis.ts"
 import { suite } from "../JobStore/contract.ts"
@@ -71,8 +73,10 @@ describe("the rights of the README", () => {
   })
 
   it("are those to all commands of the scripts and of the connections, and to no other", () => {
-    const directory = new URL("../../src/JobStore/", import.meta.url)
-    const scripts = readdirSync(directory).map((name) => readFileSync(new URL(name, directory), "utf8"))
+    const scripts = ["../../src/JobStore/", "../../src/Mailer/Breaker/"].flatMap((path) => {
+      const directory = new URL(path, import.meta.url)
+      return readdirSync(directory).map((name) => readFileSync(new URL(name, directory), "utf8"))
+    })
     const called = scripts.flatMap((text) => [...text.matchAll(/redis\.p?call\('([A-Z]+)'/g)])
     const own = ["ping", "info", "blmove", "eval", "evalsha", "zrange"]
     const granted = rules[1]?.match(/(?<=\+)\S+/g) ?? []
@@ -124,6 +128,21 @@ describe("the rights of the README", () => {
       )
       expect(objects).not.toEqual([])
       for (const object of objects) expect(object).toMatch(/^config(\|get)?$/)
+    })
+  )
+
+  it.scopedLive("let a worker share the breakers of mail servers, more than are kept", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      yield* setUsers(server, "huey")
+      const { exchange } = yield* RedisBreakers.make("huey").pipe(
+        Effect.provide(Redis.layer(as(server.port, "mfa-worker")))
+      )
+      for (let index = 0; index <= maxStates; index++) {
+        yield* exchange(`${index}`, { expected: "", next: `${4e12 + index}||` })
+      }
+      const size = yield* server.connection.use((client) => client.hlen("{huey.redis.huey}:q:breaker"))
+      expect(size).toBe(maxStates)
     })
   )
 

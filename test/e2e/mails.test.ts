@@ -166,9 +166,11 @@ EDUMFA_ENCFILE = '${fixture("enckey/enckey")}'
         }
         expect(text).not.toMatch(/\d{6}\./)
         const keys = yield* redis.use((client) => client.keys("*"))
-        // Nothing of the jobs but their digests.
+        // Nothing of the jobs but their digests, and that their logins worked.
         expect([...keys].sort()).toEqual(
-          ["huey", "signed"].flatMap((name) => ["counters", "seen"].map((key) => `{huey.redis.${name}}:q:${key}`))
+          ["huey", "signed"].flatMap((name) =>
+            ["breaker", "counters", "seen"].map((key) => `{huey.redis.${name}}:q:${key}`)
+          )
         )
       }),
     60_000

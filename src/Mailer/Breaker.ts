@@ -1,0 +1,194 @@
+/**
+ * Keeps mails from SMTP servers that do not answer, and from logins that are refused: a breaker for each, and half of the
+ * slots at most for a server that is silent.
+ */
+import { createHash, scrypt } from "node:crypto"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import { MailerError, type MailerReason } from "../Mailer.ts"
+import * as Monotonic from "../Monotonic.ts"
+import type { SmtpServer } from "../SmtpServer.ts"
+import { BreakerStore, maxStates } from "./Breaker/BreakerStore.ts"
+import * as Circuit from "./Breaker/Circuit.ts"
+import * as Circuits from "./Breaker/Circuits.ts"
+import { Share } from "./Breaker/Share.ts"
+import type { Credentials } from "./login.ts"
+import { key } from "./ServerOptions.ts"
+
+export interface Options {
+  /** Jobs at once of the worker that this mailer is for. Default 8. */
+  readonly slots?: number
+  /** Default: `Circuit.standard`. */
+  readonly rules?: Circuit.Rules
+}
+
+export interface Breaker {
+  /** Opens a connection and logs in, unless the server or this login is known to fail; reports what comes of it. */
+  readonly admit: <A, R>(
+    server: SmtpServer,
+    credentials: Credentials | undefined,
+    open: Effect.Effect<A, MailerError, R>
+  ) => Effect.Effect<A, MailerError, R>
+  /** Sends a mail, over an open connection or a new one; reports whether the server answered. */
+  readonly guard: <A>(
+    server: SmtpServer,
+    /** Hands out what gives the mail up, as long as it is not sent. */
+    send: (begun: (giveUp: (error: MailerError) => void) => void) => Effect.Effect<A, MailerError>,
+    /** Whether the mail got a connection: what became of the others was reported where they were opened. */
+    isConnected: () => boolean
+  ) => Effect.Effect<A, MailerError>
+}
+
+/** As the worker's own. */
+const defaultSlots = 8
+
+/** A probe has so many time-outs of its server to report, and no more than a minute: others wait for it. */
+const probeTimeouts = 3
+const maxProbe = 60_000
+
+/** Hexadecimal digits of a password's digest: enough to tell a mistyped one from the right one, useless to guess it. */
+const digestDigits = 4
+
+/** What is in the store is worth no attack: a slow digest, salted, of which next to nothing is kept. */
+const digest = (server: SmtpServer, { password, username }: Credentials): Effect.Effect<string> =>
+  Effect.async((resume) => {
+    scrypt(Redacted.value(password), `${key(server)} ${username}`, 16, (error, bytes) =>
+      resume(error === null ? Effect.succeed(bytes.toString("hex").slice(0, digestDigits)) : Effect.die(error))
+    )
+  })
+
+/** By the way of TLS too: a wrong one, tried in a form, must not stop everybody's mails. */
+const connectBreaker = (server: SmtpServer): Circuits.Breaker => ({
+  name: `connect ${key(server)} ${server.tls}`,
+  label: `mail server ${key(server)}`,
+  needsProof: false
+})
+
+/** No answer that could be used. */
+const silences: ReadonlySet<MailerReason> = new Set(["Connect", "Protocol", "Tls", "ConnectionLost", "Timeout"])
+
+/** Nothing was asked of the server. */
+const unasked: ReadonlySet<MailerReason> = new Set(["Stopped", "BreakerOpen"])
+
+/** The delay of a retry lies within 10 % of what it is wished to be: this brings it behind the end of the interval. */
+const jitter = 1.12
+
+/** Milliseconds to wish for, so that those who wait for the same do not all come at once. */
+const spread = (rules: Circuit.Rules, rest: number) =>
+  Effect.map(Random.nextRange(0, rules.turn), (more) => Math.ceil(rest * jitter + more))
+
+const postponed = (detail: string, retryIn: number) =>
+  new MailerError({ reason: "BreakerOpen", verdict: "Postponed", detail, retryIn })
+
+/** Makes one for a mailer; its state is in the store. */
+export const make = Effect.fnUntraced(function* (options: Options = {}) {
+  const rules = options.rules ?? Circuit.standard
+  const circuits = yield* Circuits.make(yield* BreakerStore, rules)
+  const share = new Share(options.slots ?? defaultSlots, rules.silence)
+  const scope = yield* Effect.scope
+  let isShedding = false
+  /** Runs only while one server has more than half of the slots. */
+  const shed = Effect.whileLoop({
+    while: () => {
+      isShedding = share.isCrowded()
+      return isShedding
+    },
+    body: () =>
+      Effect.flatMap(Effect.delay(Monotonic.millis, rules.silence / 10), (now) => Effect.sync(() => share.shed(now))),
+    step: () => {}
+  })
+  /** By a fast digest, which stays in this process. */
+  const names = new Map<string, string>()
+
+  const loginBreaker = (server: SmtpServer, credentials: Credentials) =>
+    Effect.gen(function* () {
+      const secret = JSON.stringify([key(server), credentials.username, Redacted.value(credentials.password)])
+      const id = createHash("sha256").update(secret).digest("base64")
+      const name = names.get(id) ?? `login ${key(server)} ${yield* digest(server, credentials)}`
+      if (names.size >= maxStates) names.clear()
+      names.set(id, name)
+      return { name, label: `the login at mail server ${key(server)}`, needsProof: true } satisfies Circuits.Breaker
+    })
+
+  const pass = (breaker: Circuits.Breaker, server: SmtpServer): Effect.Effect<void, MailerError> =>
+    Effect.flatMap(circuits.ask(breaker, Math.min(probeTimeouts * server.timeout, maxProbe)), (wait) => {
+      if (wait === undefined) return Effect.void
+      const why =
+        wait.why === "Open" ? "does not work" : wait.why === "Probe" ? "is being tried again" : "is being tried first"
+      return Effect.flatMap(spread(rules, wait.rest), (retryIn) => postponed(`${breaker.label} ${why}`, retryIn))
+    })
+
+  /** Says what a failure means; one that only a mended configuration cures is retried when the breaker lets one try. */
+  const reportFailure = (
+    error: MailerError,
+    connect: Circuits.Breaker,
+    login: Circuits.Breaker | undefined
+  ): Effect.Effect<never, MailerError> =>
+    Effect.gen(function* () {
+      const isOfLogin = login !== undefined && error.reason === "Authentication"
+      const fault = error.verdict === "Configuration" ? "Configuration" : "Silence"
+      const rest = yield* circuits.failed(isOfLogin ? login : connect, fault, error.detail)
+      if (isOfLogin) yield* circuits.succeeded(connect)
+      else if (login !== undefined) yield* circuits.released(login)
+      if (fault === "Silence") return yield* error
+      const { cause, detail, reason, verdict } = error
+      return yield* new MailerError({ reason, verdict, detail, cause, retryIn: yield* spread(rules, rest) })
+    })
+
+  return {
+    admit: (server, credentials, open) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          const connect = connectBreaker(server)
+          const login = credentials === undefined ? undefined : yield* loginBreaker(server, credentials)
+          yield* pass(connect, server)
+          if (login !== undefined) yield* Effect.tapError(pass(login, server), () => circuits.released(connect))
+          const exit = yield* Effect.exit(restore(open))
+          // Whether the server does more than greet is known when it has answered to a mail.
+          if (Exit.isSuccess(exit)) {
+            if (login !== undefined) yield* circuits.succeeded(login)
+            return exit.value
+          }
+          const error = Cause.failureOption(exit.cause)
+          if (Option.isSome(error)) return yield* reportFailure(error.value, connect, login)
+          yield* circuits.released(connect)
+          if (login !== undefined) yield* circuits.released(login)
+          return yield* exit
+        })
+      ),
+    guard: (server, send, isConnected) =>
+      Effect.gen(function* () {
+        const place = key(server)
+        const refused = (retryIn: number) =>
+          postponed(`mail server ${place} does not answer, and has half of the slots`, retryIn)
+        const hand = share.enter(place, yield* Monotonic.millis)
+        if (hand === undefined) return yield* refused(yield* spread(rules, rules.turn))
+        if (share.isCrowded() && !isShedding) {
+          isShedding = true
+          yield* Effect.forkIn(Effect.interruptible(shed), scope)
+        }
+        const answered = Effect.flatMap(Monotonic.millis, (now) => {
+          share.answered(place, now)
+          return circuits.succeeded(connectBreaker(server))
+        })
+        return yield* send((giveUp) => {
+          hand.giveUp = () => giveUp(refused(rules.turn))
+        }).pipe(
+          Effect.ensuring(Effect.sync(() => share.leave(hand))),
+          Effect.tapBoth({
+            onSuccess: () => answered,
+            onFailure: ({ detail, reason }) => {
+              if (unasked.has(reason)) return Effect.void
+              if (!silences.has(reason)) return answered
+              share.failed(place)
+              return isConnected() ? circuits.failed(connectBreaker(server), "Silence", detail) : Effect.void
+            }
+          })
+        )
+      })
+  } satisfies Breaker as Breaker
+})

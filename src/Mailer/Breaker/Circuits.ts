@@ -1,0 +1,208 @@
+/**
+ * The breakers by name: asked from what is known here, changed in the store. Where the store does not answer, what is
+ * known here goes on alone.
+ */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Random from "effect/Random"
+import * as Monotonic from "../../Monotonic.ts"
+import { type BreakerStore, BreakerStoreError, maxStates, type Swap } from "./BreakerStore.ts"
+import * as Circuit from "./Circuit.ts"
+
+/** One breaker. */
+export interface Breaker {
+  /** Its name in the store. */
+  readonly name: string
+  /** What it is, for the log. */
+  readonly label: string
+  /** Until it has worked only one may try at a time. */
+  readonly needsProof: boolean
+}
+
+/** A breaker that lets nobody pass now. */
+interface Wait {
+  readonly why: "Open" | "Probe" | "Proof"
+  /** Milliseconds. */
+  readonly rest: number
+}
+
+export interface Circuits {
+  /** Undefined: pass. Whoever passes reports, within `patience` milliseconds where it is the probe. */
+  readonly ask: (breaker: Breaker, patience: number) => Effect.Effect<Wait | undefined>
+  readonly succeeded: (breaker: Breaker) => Effect.Effect<void>
+  /** `detail` is one line for the log. Answers with the milliseconds for which nobody tries now. */
+  readonly failed: (breaker: Breaker, fault: Circuit.Fault, detail: string) => Effect.Effect<number>
+  /** Whoever passed says neither. */
+  readonly released: (breaker: Breaker) => Effect.Effect<void>
+}
+
+interface Known {
+  readonly stored: string
+  readonly circuit: Circuit.Circuit
+  /** When it was read, monotonic milliseconds. */
+  readonly readAt: number
+}
+
+/** A store that is slower is none: a mail waits for it. Milliseconds. */
+const storePatience = 1_000
+
+/** So long a store that did not answer is not asked, milliseconds: of what waits for it nothing gets faster. */
+const storePause = 5_000
+
+/** Workers that change one state at the same time; who still loses after so many tries goes on alone. */
+const maxTries = 20
+
+/** What a change came to. */
+interface Change<out A> {
+  readonly answer: A
+  readonly next: Circuit.Circuit | undefined
+}
+
+const seconds = (millis: number) => `${(millis / 1_000).toFixed(1)} s`
+
+/** Makes them; nothing is read before something is asked. */
+export const make = Effect.fnUntraced(function* (
+  store: Context.Tag.Service<BreakerStore>,
+  rules: Circuit.Rules
+): Effect.fn.Return<Circuits> {
+  const known = new Map<string, Known>()
+  /** Probes of this process, until they report. */
+  const probes = new Map<string, Deferred.Deferred<void>>()
+  let pausedUntil = Number.NEGATIVE_INFINITY
+  /** From monotonic milliseconds to the store's time. */
+  let offset = (yield* Clock.currentTimeMillis) - (yield* Monotonic.millis)
+  const oneByOne = yield* Effect.makeSemaphore(1)
+
+  const remember = (name: string, state: Known) => {
+    known.delete(name)
+    known.set(name, state)
+    const [oldest] = known.keys()
+    if (known.size > maxStates && oldest !== undefined) known.delete(oldest)
+    return state
+  }
+
+  const exchange = (name: string, swap?: Swap): Effect.Effect<Known, BreakerStoreError> =>
+    Effect.gen(function* () {
+      const askedAt = yield* Monotonic.millis
+      if (askedAt < pausedUntil) return yield* new BreakerStoreError({ detail: "not asked", cause: undefined })
+      // On a fiber of its own: what is reported by one that was interrupted must get through, and end in time.
+      const asking = yield* store.exchange(name, swap).pipe(
+        Effect.timeoutFail({
+          duration: storePatience,
+          onTimeout: () => new BreakerStoreError({ detail: "no answer in time", cause: undefined })
+        }),
+        Effect.either,
+        Effect.interruptible,
+        Effect.forkDaemon
+      )
+      const found = yield* Effect.flatten(Fiber.join(asking)).pipe(
+        Effect.tapError(({ detail }) => {
+          pausedUntil = askedAt + storePause
+          return Effect.logDebug(`the breakers of mail servers are not shared for now: ${detail}`)
+        })
+      )
+      const readAt = yield* Monotonic.millis
+      offset = found.now - readAt
+      return remember(name, { stored: found.stored, circuit: Circuit.decode(found.stored), readAt })
+    })
+
+  const current = (name: string): Effect.Effect<Known> =>
+    Effect.flatMap(Monotonic.millis, (now) => {
+      const here = known.get(name)
+      if (here !== undefined && now - here.readAt < rules.refresh) return Effect.succeed(here)
+      return Effect.catchTag(exchange(name), "BreakerStoreError", () =>
+        Effect.succeed(here ?? { stored: "", circuit: Circuit.unknown, readAt: now })
+      )
+    })
+
+  /** Answers with what was decided, and with the states before and after where there was a change. */
+  const update = <A>(name: string, decide: (circuit: Circuit.Circuit, now: number) => Change<A>) =>
+    Effect.gen(function* () {
+      let state = yield* current(name)
+      for (let tries = 1; ; tries++) {
+        const local = yield* Monotonic.millis
+        const now = local + offset
+        const { answer, next } = decide(state.circuit, now)
+        const before = state.circuit
+        if (next === undefined) return { answer, before, after: before, now }
+        const mark = (yield* Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER)).toString(36)
+        const stored = Circuit.encode(next, now, mark)
+        const found =
+          tries > maxTries ? undefined : yield* Effect.either(exchange(name, { expected: state.stored, next: stored }))
+        if (found === undefined || Either.isLeft(found)) {
+          // What is stored stays as it was read, so that the next exchange that is answered goes before this.
+          remember(name, { ...state, circuit: next })
+          return { answer, before, after: next, now }
+        }
+        state = found.right
+        if (state.stored === stored) return { answer, before, after: next, now }
+      }
+    }).pipe(oneByOne.withPermits(1), Effect.uninterruptible)
+
+  const reported = (name: string) =>
+    Effect.suspend(() => {
+      const probe = probes.get(name)
+      probes.delete(name)
+      return probe === undefined ? Effect.void : Effect.asVoid(Deferred.succeed(probe, undefined))
+    })
+
+  const askOnce = ({ name, needsProof }: Breaker, patience: number) =>
+    Effect.map(
+      update(name, (circuit, now) => {
+        const answer = Circuit.ask(rules, circuit, { now, needsProof, patience })
+        return { answer, next: answer._tag === "Pass" ? answer.next : undefined }
+      }),
+      ({ answer }) => {
+        if (answer._tag === "Wait") return answer
+        if (answer.next !== undefined) probes.set(name, Deferred.unsafeMake(FiberId.none))
+        return undefined
+      }
+    )
+
+  return {
+    ask: (breaker, patience) =>
+      Effect.gen(function* () {
+        const wait = yield* askOnce(breaker, patience)
+        const proof = wait?.why === "Proof" ? probes.get(breaker.name) : undefined
+        if (proof === undefined) return wait
+        // A login takes less: who waits here for the first one is not even postponed.
+        yield* Effect.timeoutOption(Deferred.await(proof), Duration.millis(rules.turn / 2))
+        return yield* askOnce(breaker, patience)
+      }),
+    succeeded: ({ label, name, needsProof }) =>
+      Effect.gen(function* () {
+        const { after, before } = yield* update(name, (circuit, now) => ({
+          answer: undefined,
+          next: Circuit.succeeded(rules, circuit, { needsProof, now })
+        }))
+        yield* reported(name)
+        if (Circuit.isOpen(before) && !Circuit.isOpen(after)) yield* Effect.logInfo(`${label} works again`)
+      }),
+    failed: ({ label, name }, fault, detail) =>
+      Effect.gen(function* () {
+        const { after, before, now } = yield* update(name, (circuit, now) => ({
+          answer: undefined,
+          next: Circuit.failed(rules, circuit, fault, now)
+        }))
+        yield* reported(name)
+        const rest = after._tag === "Open" ? Math.max(0, after.until - now) : 0
+        if (after === before || after._tag !== "Open") return rest
+        const next = `tried again in ${seconds(rest)}`
+        yield* Circuit.isOpen(before)
+          ? Effect.logDebug(`${label} still does not work, ${next}: ${detail}`)
+          : Effect.logError(`${label} does not work, mails for it wait, ${next}: ${detail}`)
+        return rest
+      }),
+    released: ({ name }) =>
+      Effect.zipRight(
+        update(name, (circuit) => ({ answer: undefined, next: Circuit.released(circuit) })),
+        reported(name)
+      )
+  }
+})

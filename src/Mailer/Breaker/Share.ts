@@ -1,0 +1,70 @@
+/**
+ * How many mails of a worker are in hand for each mail server: one that does not answer keeps half of the slots at most.
+ */
+
+/** A mail in hand. */
+export interface Hand {
+  readonly server: string
+  /** Monotonic milliseconds. */
+  readonly since: number
+  /** Ends it, unless its final dot was handed over. Absent: it is not begun. */
+  giveUp: (() => void) | undefined
+}
+
+/** Counts and tells; synchronous, since it is asked for every mail. */
+export class Share {
+  private readonly limit: number
+  private readonly patience: number
+  private readonly hands = new Map<string, Set<Hand>>()
+  private readonly heardAt = new Map<string, number>()
+  private readonly silent = new Set<string>()
+
+  /** `patience`: a server of which no mail has ended for so many milliseconds does not answer. */
+  constructor(slots: number, patience: number) {
+    this.limit = Math.max(1, Math.floor(slots / 2))
+    this.patience = patience
+  }
+
+  /** Takes a place. Undefined: there is none for a server that has not answered since it last failed to. */
+  enter(server: string, now: number): Hand | undefined {
+    const hands = this.hands.get(server) ?? new Set()
+    if (this.silent.has(server) && hands.size >= this.limit) return undefined
+    const hand: Hand = { server, since: now, giveUp: undefined }
+    this.hands.set(server, hands.add(hand))
+    return hand
+  }
+
+  leave(hand: Hand): void {
+    const hands = this.hands.get(hand.server)
+    hands?.delete(hand)
+    if (hands?.size !== 0) return
+    this.hands.delete(hand.server)
+    this.heardAt.delete(hand.server)
+  }
+
+  answered(server: string, now: number): void {
+    this.silent.delete(server)
+    if (this.hands.has(server)) this.heardAt.set(server, now)
+  }
+
+  failed(server: string): void {
+    this.silent.add(server)
+  }
+
+  /** Whether a server has more than half of the slots, as long as it answers. */
+  isCrowded(): boolean {
+    for (const hands of this.hands.values()) if (hands.size > this.limit) return true
+    return false
+  }
+
+  /** Gives up the latest mails beyond half of the slots, where the server has been silent for too long. */
+  shed(now: number): void {
+    for (const [server, hands] of this.hands) {
+      const heardAt = this.heardAt.get(server) ?? 0
+      const late = [...hands].filter((hand) => now - Math.max(hand.since, heardAt) >= this.patience)
+      if (hands.size <= this.limit || late.length === 0) continue
+      this.silent.add(server)
+      for (const hand of late.slice(this.limit - hands.size)) hand.giveUp?.()
+    }
+  }
+}
