@@ -77,10 +77,10 @@ export class MailerError extends Data.TaggedError("MailerError")<{
   readonly verdict: MailerVerdict
   /** One line for an operator: stage, reply code, the server's words; escaped, no address, no part of the mail. */
   readonly detail: string
-  /** Recipients refused for good before that: it is about all others. Absent: none. */
-  readonly refused?: ReadonlyArray<Refusal>
   /** Where the verdict is `Postponed`: milliseconds after which a try may be worth it. */
   readonly retryIn?: number
+  /** Recipients refused for good before that: it is about all others. Absent: none. */
+  readonly refused?: ReadonlyArray<Refusal>
   readonly cause?: unknown
 }> {
   override get message() {

@@ -120,8 +120,9 @@ const afterError = Effect.fnUntraced(function* (
   }
   yield* logRefused(refused)
   const rest = [...all.right.sources.values()].flat().filter((recipient) => !dead.has(recipient))
-  const remaining = { ...args, recipient: rest }
-  return yield* Effect.fail(new Job.JobFailure({ verdict, reason, cause, delay, remaining }))
+  return yield* Effect.fail(
+    new Job.JobFailure({ verdict, reason, cause, delay, remaining: { ...args, recipient: rest } })
+  )
 })
 
 export interface Options {

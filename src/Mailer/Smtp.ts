@@ -29,14 +29,14 @@ export interface Options {
   readonly ehlo?: string
   /** Options of mail servers by `host:port`. Default: none. */
   readonly servers?: ReadonlyMap<string, ServerOptions>
+  /** How mails are kept from servers that do not answer. */
+  readonly breaker?: Breaker.Options
   /**
    * Milliseconds from the final dot to the whole of its reply. Default: 60 000, or what the server has for every other
    * reply if that is more. RFC 5321 4.5.3.2.6 gives it ten minutes, for an impatient client has its mail delivered twice;
    * but a code is dead long before that.
    */
   readonly dotTimeout?: number
-  /** How mails are kept from servers that do not answer. */
-  readonly breaker?: Breaker.Options
 }
 
 const defaultDotTimeout = 60_000

@@ -2,10 +2,9 @@
  * Ends a mail that is told to stop or takes too long: before its final dot at once, after it never, for its connection
  * has a limit for the reply. One fiber watches the time of all mails, for most of them end long before.
  */
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -58,7 +57,7 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
     step: () => {}
   })
 
-  const over: Watch["over"] = (work, { begun, progress, stop, timeout }) =>
+  const over = <A>(work: Effect.Effect<A, MailerError>, { begun, progress, stop, timeout }: Watched) =>
     Effect.gen(function* () {
       const now = yield* Monotonic.millis
       const fiber = yield* work.pipe(
@@ -67,10 +66,12 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
         Effect.interruptible,
         Effect.forkDaemon
       )
-      let given: MailerError | undefined
+      // Nobody waits for the end of what was given up: it gets no dot any more, but a pool lets nobody go who waits for a
+      // connection, and that may take as long as the server likes.
+      const ended = yield* Deferred.make<A, MailerError>()
       const giveUp = (error: MailerError) => {
-        given ??= error
         fiber.unsafeInterruptAsFork(FiberId.none)
+        Deferred.unsafeDone(ended, error)
       }
       begun?.((error) => {
         if (Progress.abandon(progress)) giveUp(error)
@@ -91,10 +92,11 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
           giveUp(failure("Stopped", `stopped before the final dot: ${why}`))
         }
       })
-      const exit = yield* Fiber.await(fiber)
+      fiber.addObserver((exit) => Deferred.unsafeDone(ended, exit))
+      const exit = yield* Effect.exit(Deferred.await(ended))
       forget()
       entries.delete(entry)
-      return Exit.isInterrupted(exit) && given !== undefined ? yield* given : yield* exit
+      return yield* exit
     })
 
   return { over }

@@ -27,7 +27,7 @@ export interface Row {
   readonly at?: ReadonlyArray<Place>
   readonly signs: ReadonlyArray<Sign>
   readonly reason: MailerReason
-  readonly verdict: MailerVerdict
+  readonly verdict: Exclude<MailerVerdict, "Postponed">
   /** Where that is written. */
   readonly source: string
 }

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { type Place, type Row, rows, type Sign } from "../../src/Mailer/outcomes.ts"
-import type { MailerVerdict } from "../../src/Mailer.ts"
 
 const places: Readonly<Record<Place, string>> = {
   Connect: "connecting, greeting, EHLO",
@@ -22,12 +21,11 @@ const signs: Readonly<Partial<Record<Sign, string>>> = {
   TooLarge: "the mail is larger than it takes"
 }
 
-const verdicts: Readonly<Record<MailerVerdict, string>> = {
+const verdicts: Readonly<Record<Row["verdict"], string>> = {
   Transient: "tried again",
   Permanent: "dead",
-  Configuration: "kept until that is mended",
-  Unknown: "tried again, may come twice",
-  Postponed: "not begun"
+  Configuration: "free, tried until it is mended",
+  Unknown: "tried again, may come twice"
 }
 
 /** A row as the README shows it. */
