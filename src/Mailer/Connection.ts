@@ -73,7 +73,7 @@ const parseEhlo = (reply: string | false) => {
 
 /** What the driver notes in the envelope that it was given. */
 interface Books {
-  readonly mailError?: unknown
+  readonly mailError?: Session.DriverError
   readonly rejectedErrors?: ReadonlyArray<Session.DriverError>
 }
 
@@ -182,11 +182,12 @@ export const open = (target: Session.Target): Effect.Effect<Connection, SmtpFaul
             // Without a reply, or with the one that says good-bye (RFC 5321 3.8), there is nothing to go on with.
             onFailure: ({ error }) => after(isAnswered(error) ? "Unfinished" : "Broken")
           }),
-          // Recipients are refused for no fault of theirs where the sender was.
-          Effect.mapError(({ error }) => {
-            const rejected = books.mailError === undefined ? (books.rejectedErrors ?? []) : []
-            return new SmtpFault({ error, rejected })
-          }),
+          // Where the sender was refused, that is the answer, and recipients were refused for no fault of theirs.
+          Effect.mapError(({ error }) =>
+            books.mailError === undefined
+              ? new SmtpFault({ error, rejected: books.rejectedErrors ?? [] })
+              : new SmtpFault({ error: books.mailError })
+          ),
           Effect.ensuring(Effect.sync(() => clearTimeout(deadline)))
         )
         return isNotFirst ? Effect.zipRight(reset, transaction) : transaction

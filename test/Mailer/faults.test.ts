@@ -285,3 +285,55 @@ describe.concurrent("a mail whose server goes wrong comes to the right outcome",
     })
   )
 })
+
+describe.concurrent("a reply that is easily taken amiss", () => {
+  // RFC 5321 4.3.2: 354 alone invites the message. 4.2.1: all lines of a reply have one code. 4.2: a code is three digits.
+  it.scopedLive.each([
+    ["MAIL", "250-ok\r\n550 no", "Protocol Transient", 0],
+    ["RCPT", "250-ok\r\n550 no", "Protocol Transient", 0],
+    ["RCPT", "2500 ok", "Protocol Transient", 0],
+    ["RCPT", "530 5.7.0 login first", "for now", 0],
+    ["RCPT", "552 5.5.3 too many", "for now", 0],
+    ["RCPT", "354 go ahead", "for now", 0],
+    ["MAIL", "530 5.7.0 login first", "Authentication Configuration", 0],
+    ["MAIL", "503 5.5.1 not now", "Refused Transient", 0],
+    ["DATA", "250 ok", "Protocol Transient", 0],
+    ["DATA", "354-go\r\n250 ok", "Protocol Transient", 0],
+    ["DATA", "503 5.5.1 not now", "Refused Transient", 0],
+    ["body", "250 2.0.0 queued already", "Protocol Transient", 0],
+    ["dot", "250-ok\r\n451 no", "Protocol Unknown", 1],
+    ["dot", "354 go ahead", "Protocol Unknown", 1],
+    ["dot", "250", "delivered", 1],
+    ["dot", "250-2.0.0 queued\r\n250 2.0.0 as 1", "delivered", 1],
+    ["AUTH", "235-welcome\r\n535 no", "Protocol Transient", 0],
+    ["EHLO", "250-mail.example.org\r\n251 STARTTLS", "Protocol Transient", 0],
+    ["greeting", "250 hello", "Protocol Transient", 0]
+  ] as const)("at %s: %j", ([stage, reply, outcome, dots]) =>
+    Effect.gen(function* () {
+      for (const pipelining of [false, true]) {
+        const server = yield* Scripted.make({ stage, fault: { reply }, pipelining })
+        const { send } = yield* mailer(patience(""))
+        expect(yield* send(server, stage === "body" ? { body: largeBody } : {})).toBe(outcome)
+        expect(server.mails()).toHaveLength(dots)
+        expect(server.connections()).toBe(1)
+      }
+    })
+  )
+
+  it.scopedLive.each([
+    ["EHLO", "Timeout Transient"],
+    ["AUTH", "Timeout Transient"],
+    ["MAIL", "Timeout Transient"],
+    ["body", "Timeout Transient"],
+    ["dot", "Timeout Unknown"]
+  ] as const)("at %s goes on line by line for ever: the attempt ends by its deadline", ([stage, outcome]) =>
+    Effect.gen(function* () {
+      const server = yield* Scripted.make({ stage, fault: { every: 50 } })
+      const { close, send } = yield* mailer(300)
+      expect(yield* send(server, stage === "body" ? { body: largeBody } : {})).toBe(outcome)
+      expect(server.mails()).toHaveLength(stage === "dot" ? 1 : 0)
+      yield* close
+      yield* eventually(() => server.open() === 0)
+    })
+  )
+})
