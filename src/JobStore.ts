@@ -49,6 +49,12 @@ export const defaultLease = Duration.seconds(30)
  */
 export const maxDeliveries = 5
 
+/**
+ * From its so manieth grant in a row on a message is under suspicion of killing its workers. A worker has one such message
+ * in hand at a time, lest those beside it die with it until they are taken for poison too.
+ */
+export const suspectFrom = 3
+
 /** What a poison message says of itself, in every store. */
 export const poisonDetail = "granted too often without an end"
 
@@ -165,8 +171,12 @@ export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
     readonly name: string
     /** How long a grant holds unless it is extended. */
     readonly lease: Duration.Duration
-    /** Settles finished attempts and grants up to `free` messages. */
-    readonly exchange: (settlements: ReadonlyArray<Settlement>, free: number) => Effect.Effect<Exchange, JobStoreError>
+    /** Settles finished attempts and grants up to `free` messages, `suspects` of them under suspicion; by default 1. */
+    readonly exchange: (
+      settlements: ReadonlyArray<Settlement>,
+      free: number,
+      suspects?: number
+    ) => Effect.Effect<Exchange, JobStoreError>
     /** Extends leases by their full length; for each, in order: whether it was still held. */
     readonly extend: (leases: ReadonlyArray<Lease>) => Effect.Effect<ReadonlyArray<boolean>, JobStoreError>
     readonly counts: Effect.Effect<Counts, JobStoreError>

@@ -21,7 +21,8 @@ import {
   type Lease,
   maxDeliveries,
   poison,
-  type Settlement
+  type Settlement,
+  suspectFrom
 } from "./JobStore.ts"
 
 export interface Options {
@@ -89,7 +90,7 @@ class State {
     return buried
   }
 
-  grant(now: number, free: number, lease: number): ReadonlyArray<Grant> {
+  grant(now: number, free: number, suspects: number, lease: number): ReadonlyArray<Grant> {
     const grants: Array<Grant> = []
     const give = (id: string, entry: Entry) => {
       const token = String(++this.sequence)
@@ -99,9 +100,11 @@ class State {
       const { bytes, deliveries, attempts, firstTakenAt } = entry
       grants.push({ lease: { id, token }, bytes, deliveries, attempts, firstTakenAt })
     }
+    let allowed = suspects
     const due = [...this.entries]
       .filter(([, entry]) => entry.token === undefined && entry.until <= now)
       .sort(([, a], [, b]) => a.until - b.until)
+      .filter(([, { deliveries }]) => deliveries + 1 < suspectFrom || allowed-- > 0)
     // The odd one goes to retries every other time, so that one slot serves both kinds.
     this.odd = 1 - this.odd
     const share = this.waiting.length > 0 ? Math.floor((free + this.odd) / 2) : free
@@ -156,11 +159,11 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const store: Context.Tag.Service<JobStore> = {
     name: "memory of this process",
     lease,
-    exchange: (settlements, free) =>
+    exchange: (settlements, free, suspects = 1) =>
       Effect.map(Clock.currentTimeMillis, (now) => ({
         settled: settlements.map((settlement) => state.settle(settlement, now)),
         buried: state.reclaim(now),
-        grants: state.grant(now, free, Duration.toMillis(lease)),
+        grants: state.grant(now, free, suspects, Duration.toMillis(lease)),
         duplicates: 0,
         nextDueIn: state.nextDueIn(now),
         now

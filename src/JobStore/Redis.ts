@@ -19,7 +19,8 @@ import {
   maxDeliveries,
   poison,
   poisonDetail,
-  type Settlement
+  type Settlement,
+  suspectFrom
 } from "../JobStore.ts"
 import { escaped } from "../QueueLogger/Line.ts"
 import * as Keys from "../Redis/keys.ts"
@@ -141,6 +142,7 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
     const lease = Duration.toMillis(options.lease)
     const limits = {
       lease,
+      suspect_from: suspectFrom,
       max_deliveries: maxDeliveries,
       poison_detail: poisonDetail,
       dead_cap: deadCap,
@@ -150,11 +152,15 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
     }
 
     let unanswered: ReadonlyArray<string> = []
-    const exchange = (settlements: ReadonlyArray<Settlement>, free: number): Effect.Effect<Exchange, JobStoreError> =>
+    const exchange = (
+      settlements: ReadonlyArray<Settlement>,
+      free: number,
+      suspects = 1
+    ): Effect.Effect<Exchange, JobStoreError> =>
       Effect.flatMap(Effect.zip(random, scheduleOffset), ([nonce, schedule_offset]) => {
         // Until it is answered. The first of an outage may have been executed, and so may the last ones.
         const [first = nonce, ...later] = [...unanswered, nonce]
-        const args = { ...limits, free, nonce, schedule_offset, unanswered: unanswered.join(" ") }
+        const args = { ...limits, free, suspects, nonce, schedule_offset, unanswered: unanswered.join(" ") }
         unanswered = [first, ...later.slice(1 - maxUnanswered)]
         return Effect.mapBoth(commands.run(exchangeScript, keys, args, settlements.flatMap(onWire)), {
           onFailure: storeError,

@@ -1,36 +1,9 @@
 /**
  * The script of the take loop: settles, reclaims and grants in one call.
  */
-import * as Either from "effect/Either"
 import * as Script from "../Redis/Script.ts"
-import { custody, keyNames, numbers } from "./custody.ts"
-
-/** A row of a reply: numbers as numbers, all else as bytes. */
-type Row = ReadonlyArray<unknown>
-
-const rows = (value: unknown): ReadonlyArray<Row> | undefined =>
-  Array.isArray(value) && value.every((row): row is Row => Array.isArray(row)) ? value : undefined
-
-const text = (value: unknown): string => (value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : "")
-
-/** A grant or a burial as the script answers it. */
-interface Held {
-  readonly id: string
-  readonly token: string
-  readonly deliveries: number
-  readonly attempts: number
-  readonly firstTakenAt: number
-  readonly bytes: Uint8Array
-}
-
-const held = (row: Row): Held => ({
-  id: text(row[0]),
-  token: text(row[1]),
-  deliveries: Number(row[2]),
-  attempts: Number(row[3]),
-  firstTakenAt: Number(row[4]),
-  bytes: row[5] instanceof Uint8Array ? row[5] : new Uint8Array()
-})
+import { custody, keyNames } from "./custody.ts"
+import { decode } from "./Reply.ts"
 
 /** How many expired leases, old digests or old letters one call looks at: bounds the time of a call. */
 const batch = 64
@@ -44,7 +17,7 @@ const settlementWidth = 7
  * A settlement is `D id token`, `R id token delay counted bytes detail`, `X id token letter` or `L id token`, padded to
  * seven. It works for the holder of the token only. Grants come from: expired leases and due retries (at most half of
  * what is free while fresh messages wait, so that neither starves), due messages of huey's schedule (at most half of
- * the rest), fresh messages. A message whose digest is among those taken lately was pushed twice: it is left out.
+ * the rest), fresh messages. Of messages under suspicion only `suspects` are granted. A message whose digest is among those taken lately was pushed twice: it is left out.
  *
  * Exchanges whose answers got lost are named in the next one (`unanswered`, nonces with blanks between): what the last of
  * them granted is taken back at once and does not wait for the end of its leases.
@@ -57,6 +30,8 @@ export const exchange = Script.make({
   keys: keyNames,
   args: [
     "free",
+    "suspects",
+    "suspect_from",
     "lease",
     "nonce",
     "unanswered",
@@ -176,12 +151,25 @@ local function grant_new(bytes)
   grant(id, { deliveries = 0, attempts = 0, first = now }, bytes)
   redis.call('ZADD', key_seen, score(now), digest)
 end
+-- Suspects beyond what is allowed are passed by: they stand in front of the others, for they were taken long ago.
+local suspects, passed = tonumber(arg_suspects), 0
 local function grant_delayed(limit)
   if limit < 1 then return end
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key_delayed, '-inf', now, 'LIMIT', 0, limit)) do
+  passed = 0
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key_delayed, '-inf', now, 'LIMIT', 0, limit + ${batch})) do
+    if limit < 1 then break end
     local meta, bytes = read_meta(id), redis.call('HGET', key_job, id)
-    if meta and bytes then grant(id, meta, bytes) end
-    redis.call('ZREM', key_delayed, id)
+    local is_suspect = meta and meta.deliveries + 1 >= tonumber(arg_suspect_from)
+    if is_suspect and suspects < 1 then
+      passed = passed + 1
+    else
+      if is_suspect then suspects = suspects - 1 end
+      if meta and bytes then
+        grant(id, meta, bytes)
+        limit = limit - 1
+      end
+      redis.call('ZREM', key_delayed, id)
+    end
   end
 end
 local function grant_scheduled(limit)
@@ -222,7 +210,7 @@ local function earlier(millis)
   local rest = math.max(0, math.ceil(millis - now))
   if next_due < 0 or rest < next_due then next_due = rest end
 end
-local delayed = redis.call('ZRANGE', key_delayed, 0, 0, 'WITHSCORES')
+local delayed = redis.call('ZRANGE', key_delayed, passed, passed, 'WITHSCORES')
 if delayed[2] then earlier(tonumber(delayed[2])) end
 local leased = redis.call('ZRANGE', key_inflight, 0, 0, 'WITHSCORES')
 if leased[2] then earlier(tonumber(leased[2])) end
@@ -230,27 +218,5 @@ local scheduled = redis.call('ZRANGE', key_schedule, 0, 0, 'WITHSCORES')
 if scheduled[2] then earlier((tonumber(scheduled[2]) - arg_schedule_offset) * 1000) end
 return { settled, grants, buried, duplicates, next_due, now }
 `,
-  decode: (reply) => {
-    if (!Array.isArray(reply)) return Either.left("not a list")
-    const [settled, grants, buried] = [numbers(reply[0]), rows(reply[1]), rows(reply[2])]
-    const [duplicates, nextDue, now] = numbers(reply.slice(3)) ?? []
-    if (
-      settled === undefined ||
-      grants === undefined ||
-      buried === undefined ||
-      duplicates === undefined ||
-      nextDue === undefined ||
-      now === undefined
-    ) {
-      return Either.left("not a list of settlements, grants, burials and three numbers")
-    }
-    return Either.right({
-      settled: settled.map((flag) => flag === 1),
-      grants: grants.map(held),
-      buried: buried.map(held),
-      duplicates,
-      nextDueIn: nextDue < 0 ? undefined : nextDue,
-      now
-    })
-  }
+  decode
 })

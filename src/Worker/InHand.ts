@@ -5,7 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
-import type { Grant, Lease, Settlement } from "../JobStore.ts"
+import { type Grant, type Lease, type Settlement, suspectFrom } from "../JobStore.ts"
 import * as Monotonic from "../Monotonic.ts"
 import * as StopSignal from "../StopSignal.ts"
 
@@ -18,6 +18,8 @@ export interface Handle {
 
 interface Hand extends Handle {
   readonly lease: Lease
+  /** It is under suspicion of killing its workers. */
+  readonly isSuspect: boolean
   /** Monotonic milliseconds. */
   deadline: number
   jobId: string | undefined
@@ -44,6 +46,12 @@ export class InHand {
 
   get size(): number {
     return this.hands.size
+  }
+
+  /** How many more messages under suspicion may be taken: there is one in hand at a time. */
+  get suspects(): number {
+    for (const hand of this.hands.values()) if (hand.isSuspect) return 0
+    return 1
   }
 
   /** How many have ended and are not settled. */
@@ -99,6 +107,7 @@ export class InHand {
   ): Effect.Effect<void, never, R> {
     const hand: Hand = {
       lease: grant.lease,
+      isSuspect: grant.deliveries >= suspectFrom,
       stop: StopSignal.unsafeMake(),
       deadline: now + timeout,
       jobId: undefined,

@@ -69,7 +69,7 @@ export const make = <R>(options: Options<R>): Turn<R> => {
     const settlements = inHand.take()
     const askedAt = yield* Monotonic.millis
     const reply = yield* Effect.onError(
-      store.exchange(settlements, taking ? Math.max(0, slots - inHand.size) : 0),
+      store.exchange(settlements, taking ? Math.max(0, slots - inHand.size) : 0, inHand.suspects),
       () => Effect.sync(() => inHand.notTold())
     )
     inHand.told()

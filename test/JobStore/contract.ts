@@ -203,6 +203,34 @@ export const suite = (name: string, layer: (lease: Duration.Duration) => Layer.L
       }).pipe(queue(Duration.millis(30)))
     )
 
+    it.live("grants few of those under suspicion, so that those beside a message that kills are not taken for it", () =>
+      Effect.gen(function* () {
+        yield* enqueue("a", "b", "c")
+        const { exchange: ask, extend } = yield* JobStore
+        const all = (wanted: number) =>
+          exchange([], 4).pipe(
+            Effect.filterOrFail(
+              ({ grants }) => grants.length === wanted,
+              () => new Error("not yet")
+            ),
+            Effect.retry(Schedule.spaced("10 millis").pipe(Schedule.upTo("5 seconds")))
+          )
+        // Two workers die, each with all three of them.
+        yield* all(3)
+        yield* all(3)
+        const third = yield* all(1)
+        expect(third.grants).toMatchObject([{ deliveries: 3 }])
+        yield* enqueue("fresh")
+        // It is in hand: nothing but the fresh one may join it, and the store does not say that something is due.
+        const fourth = yield* ask([], 4, 0)
+        expect(yield* words(fourth.grants)).toEqual(["fresh"])
+        yield* extend([...third.grants, ...fourth.grants].map(({ lease }) => lease))
+        expect((yield* ask([], 4, 0)).grants).toEqual([])
+        const rest = yield* ask([...third.grants, ...fourth.grants].map(done), 4, 2)
+        expect((yield* words(rest.grants)).length).toBe(2)
+      }).pipe(queue(Duration.millis(200)))
+    )
+
     it.live("lets neither retries nor fresh jobs starve", () =>
       Effect.gen(function* () {
         yield* enqueue("r1", "r2", "r3", "r4")

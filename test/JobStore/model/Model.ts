@@ -2,7 +2,7 @@
  * What a store on Redis should hold, worked out by hand from what it was asked and what it answered. Where it may choose
  * (retries or fresh messages first) the model takes its choice, and says whether it was allowed.
  */
-import { type Lease, maxDeliveries, type Settlement } from "../../../src/JobStore.ts"
+import { type Lease, maxDeliveries, type Settlement, suspectFrom } from "../../../src/JobStore.ts"
 
 /** A message from its first grant to its end. */
 interface Custody {
@@ -166,6 +166,8 @@ export const exchange = (model: Model, { free, lost, reply, settlements, worker 
   same("buried", reclaim(state), reply.buried.length)
   let duplicates = 0
   const leases: Array<Lease> = []
+  const suspects = reply.grants.filter(({ deliveries }) => deliveries >= suspectFrom).length
+  if (suspects > 1) fail("granted under suspicion", "at most one", suspects)
   for (const { attempts, bytes, deliveries, id, token } of reply.grants) {
     // Not even one that was granted before Redis fell back: its holder would settle a job that is not its own.
     const known = model.clients.some(({ grants }) => grants.some((it) => it.id === id && it.token === token))
@@ -195,7 +197,10 @@ export const exchange = (model: Model, { free, lost, reply, settlements, worker 
   }
   if (reply.grants.length < free) {
     same("left on the lists", [], [...state.waiting, ...state.arrived])
-    const due = [...state.custody.values()].filter((held) => held.token === undefined && held.due)
+    // One under suspicion is granted at a time; others of them wait.
+    const due = [...state.custody.values()].filter(
+      (held) => held.token === undefined && held.due && (suspects === 0 || held.deliveries + 1 < suspectFrom)
+    )
     same("left due", 0, due.length)
   }
   same("duplicates", duplicates, reply.duplicates)
