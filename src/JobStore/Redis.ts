@@ -30,6 +30,7 @@ import { Redis } from "../Redis.ts"
 import * as Arrival from "./Arrival.ts"
 import * as Backlog from "./Backlog.ts"
 import { exchange as exchangeScript } from "./exchange.ts"
+import type { Reply } from "./Reply.ts"
 import { drainAll, unparkAll } from "./Return.ts"
 import * as scripts from "./scripts.ts"
 
@@ -164,7 +165,7 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
         unanswered = [first, ...later.slice(1 - maxUnanswered)]
         return Effect.mapBoth(commands.run(exchangeScript, keys, args, settlements.flatMap(onWire)), {
           onFailure: storeError,
-          onSuccess: ({ grants, buried, ...reply }) => {
+          onSuccess: ({ grants, buried, ...reply }: Reply): Exchange => {
             unanswered = []
             return {
               ...reply,

@@ -31,7 +31,7 @@ const held = (row: Row): Held => ({
   bytes: row[5] instanceof Uint8Array ? row[5] : new Uint8Array()
 })
 
-interface Reply {
+export interface Reply {
   readonly settled: ReadonlyArray<boolean>
   readonly grants: ReadonlyArray<Held>
   readonly buried: ReadonlyArray<Held>
