@@ -31,6 +31,17 @@ export interface Stamp {
 
 const header = (mailbox: Mailbox) => ({ name: mailbox.phrase, address: mailbox.address })
 
+/**
+ * The mailboxes of To and Reply-To. A header in UTF-8 is only for servers with SMTPUTF8 (RFC 6532), and the bytes are the
+ * same for every server: so To leaves out what is not ASCII, and Reply-To is left out as a whole, unless the mail cannot
+ * go anywhere else.
+ */
+const headersOf = ({ from, replyTo, to }: Letter) => {
+  const isUtf8 = (mailbox: Mailbox) => mailbox.smtpUtf8
+  if (Option.exists(from, isUtf8) || to.every(isUtf8)) return { to, replyTo }
+  return { to: to.filter((mailbox) => !mailbox.smtpUtf8), replyTo: replyTo.some(isUtf8) ? [] : replyTo }
+}
+
 /** The id as the left side of a Message-ID (RFC 5322 dot-atom); one that cannot stand there is hashed. */
 const messageIdLeft = (id: string): string =>
   /^[a-z0-9_-]{1,128}$/i.test(id) ? id : createHash("sha256").update(id).digest("hex")
@@ -48,10 +59,11 @@ export const build = (letter: Letter, stamp: Stamp): Effect.Effect<Buffer, Maile
         onNone: () => ({ name: "", address: `edumfa@${stamp.ehlo}` }),
         onSome: header
       })
+      const { replyTo, to } = headersOf(letter)
       return new MailComposer({
         from,
-        to: letter.to.map(header),
-        replyTo: letter.replyTo.map(header),
+        to: to.map(header),
+        replyTo: replyTo.map(header),
         subject: letter.subject,
         messageId: `<${left}@${domain === "" ? stamp.ehlo : domain}>`,
         date: new Date(stamp.date),
