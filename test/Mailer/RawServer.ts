@@ -84,7 +84,8 @@ export const make = (options: Options = {}): Effect.Effect<RawServer, never, Sco
         raw.removeAllListeners("data")
         const { mode: _, injected: __, ...context } = options.tls ?? { mode: "StartTls" }
         socket = new tls.TLSSocket(raw, { isServer: true, secureContext: tls.createSecureContext(context) })
-        socket.on("error", () => raw.destroy())
+        // Not cut: the alert that says why must get to the client.
+        socket.on("error", () => raw.end())
         listen()
       }
       const command = (line: string) => {
@@ -156,9 +157,15 @@ export const make = (options: Options = {}): Effect.Effect<RawServer, never, Sco
       sockets.add(raw)
       raw.on("error", () => raw.destroy())
       raw.on("close", () => sockets.delete(raw))
-      if (options.tls?.mode === "Implicit") secure()
-      else listen()
-      say(options.answer?.("") ?? "220 mail.example.org")
+      const greet = () => say(options.answer?.("") ?? "220 mail.example.org")
+      if (options.tls?.mode !== "Implicit") {
+        listen()
+        greet()
+      } else {
+        secure()
+        // What is written before would keep the alert of a failed handshake back.
+        socket.once("secure", greet)
+      }
     }
 
     const server = yield* Effect.acquireRelease(
