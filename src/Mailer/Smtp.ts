@@ -16,7 +16,7 @@ import * as Connection from "./Connection.ts"
 import * as Connections from "./Connections.ts"
 import { toMailerError, toRefusal } from "./classify.ts"
 import * as EhloName from "./EhloName.ts"
-import type { Credentials } from "./login.ts"
+import { type Credentials, permit } from "./login.ts"
 import * as Message from "./Message.ts"
 import * as Progress from "./Progress.ts"
 import { key, type ServerOptions } from "./ServerOptions.ts"
@@ -28,6 +28,8 @@ export interface Options {
   readonly ehlo?: string
   /** Options of mail servers by `host:port`. Default: none. */
   readonly servers?: ReadonlyMap<string, ServerOptions>
+  /** Options of all other mail servers. Default: none. */
+  readonly others?: ServerOptions
 }
 
 /** Replies a mail may wait for before its final dot, all of them as late as they may come; then it is given up. */
@@ -173,6 +175,8 @@ export const make = (options: Options = {}) =>
     const send = (server: SmtpServer, mail: Mail, { date, id, stop }: SendOptions) =>
       Effect.gen(function* () {
         const accepted = yield* accept(mail, server)
+        const serverOptions = options.servers?.get(key(server)) ?? options.others ?? {}
+        yield* permit(server, serverOptions)
         const credentials = yield* credentialsOf(server)
         const ehlo = yield* ehloName
         const message = yield* Message.build(accepted.letter, { id, date, ehlo })
@@ -180,7 +184,7 @@ export const make = (options: Options = {}) =>
         const confidential = confidentialOf(accepted, credentials)
         const work = connections
           .use(
-            { server, options: options.servers?.get(key(server)) ?? {}, credentials, ehlo },
+            { server, options: serverOptions, credentials, ehlo },
             (connection) => {
               progress.stage = "Envelope"
               return transmit(connection, accepted, message, progress, confidential)
