@@ -21,8 +21,8 @@ export interface Options {
   readonly host?: string
   /** Lines of the EHLO reply after the first. */
   readonly extensions?: ReadonlyArray<string>
-  /** What is answered to a command instead of what is usual. */
-  readonly answer?: (command: string) => string | undefined
+  /** What is answered to a command, or to the connection (""), instead of what is usual; null: nothing, ever. */
+  readonly answer?: (command: string) => string | null | undefined
   /** What is answered to the final dot instead of 250. */
   readonly answerDot?: (mail: Mail) => string | undefined
   /** What is answered to the last word of a login, which comes decoded. Default: accepted. */
@@ -93,6 +93,7 @@ export const make = (options: Options = {}): Effect.Effect<RawServer, never, Sco
         if (waiting !== undefined) return auth({ ...waiting, said: [...waiting.said, line] })
         const [verb = "", ...words] = line.split(" ")
         const scripted = options.answer?.(line)
+        if (scripted === null) return
         if (scripted !== undefined) return say(scripted)
         switch (verb.toUpperCase()) {
           case "EHLO": {
