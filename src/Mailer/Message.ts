@@ -3,10 +3,12 @@
  */
 import { createHash } from "node:crypto"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import MailComposer from "nodemailer/lib/mail-composer"
 import { MailerError } from "../Mailer.ts"
 import type { Mailbox } from "./Mailbox.ts"
+import * as Mime from "./Mime.ts"
 
 /** A mail whose parts were accepted. */
 export interface Letter {
@@ -15,7 +17,8 @@ export interface Letter {
   readonly replyTo: ReadonlyArray<Mailbox>
   /** One line. */
   readonly subject: string
-  readonly body: string
+  readonly body: string | Mime.Mime
+  /** What a text is. */
   readonly mimetype: "plain" | "html"
 }
 
@@ -52,7 +55,8 @@ const messageIdLeft = (id: string): string =>
  */
 export const build = (letter: Letter, stamp: Stamp): Effect.Effect<Buffer, MailerError> =>
   Effect.tryPromise({
-    try: () => {
+    try: async () => {
+      const { body } = letter
       const left = messageIdLeft(stamp.id)
       const domain = Option.match(letter.from, { onNone: () => "", onSome: (from) => from.domain })
       const from = Option.match(letter.from, {
@@ -60,7 +64,7 @@ export const build = (letter: Letter, stamp: Stamp): Effect.Effect<Buffer, Maile
         onSome: header
       })
       const { replyTo, to } = headersOf(letter)
-      return new MailComposer({
+      const message = await new MailComposer({
         from,
         to: to.map(header),
         replyTo: replyTo.map(header),
@@ -68,7 +72,9 @@ export const build = (letter: Letter, stamp: Stamp): Effect.Effect<Buffer, Maile
         messageId: `<${left}@${domain === "" ? stamp.ehlo : domain}>`,
         date: new Date(stamp.date),
         headers: { Precedence: "bulk", "Auto-Submitted": "auto-generated" },
-        alternatives: [{ contentType: `text/${letter.mimetype}; charset=utf-8`, content: letter.body }],
+        alternatives: [
+          { contentType: `text/${letter.mimetype}; charset=utf-8`, content: typeof body === "string" ? body : "" }
+        ],
         baseBoundary: left,
         newline: "windows",
         disableFileAccess: true,
@@ -76,6 +82,8 @@ export const build = (letter: Letter, stamp: Stamp): Effect.Effect<Buffer, Maile
       })
         .compile()
         .build()
+      if (typeof body === "string") return message
+      return Buffer.from(Either.getOrThrow(Mime.graft(message.toString("latin1"), body)), "latin1")
     },
     catch: () => new MailerError({ reason: "InvalidMail", verdict: "Permanent", detail: "the message cannot be built" })
   })

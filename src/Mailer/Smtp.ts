@@ -18,6 +18,7 @@ import { toMailerError, toRefusal } from "./classify.ts"
 import * as EhloName from "./EhloName.ts"
 import { type Credentials, permit } from "./login.ts"
 import * as Message from "./Message.ts"
+import * as Mime from "./Mime.ts"
 import * as Progress from "./Progress.ts"
 import { key, type ServerOptions } from "./ServerOptions.ts"
 import type { Confidential } from "./wording.ts"
@@ -38,7 +39,7 @@ const maxReplies = 12
 /** What a reply must not repeat into a log. */
 const confidentialOf = ({ letter }: Accepted, credentials: Credentials | undefined): Confidential => ({
   subject: letter.subject,
-  body: letter.body,
+  body: typeof letter.body === "string" ? letter.body : Mime.textOf(letter.body),
   words: [
     ...letter.to.flatMap(({ address }) => [address, address.slice(0, address.lastIndexOf("@"))]),
     ...(credentials === undefined ? [] : [Redacted.value(credentials.password)])

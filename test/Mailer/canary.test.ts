@@ -102,6 +102,7 @@ const logins: ReadonlyArray<Scenario> = ["CRAM-MD5", "PLAIN", "LOGIN"].flatMap((
     [
       (said: string) => said,
       (said: string) => Buffer.from(said).toString("base64"),
+      (said: string) => Buffer.from(said).toString("hex"),
       ...echoes.map((echo) => () => echo)
     ].map((echo) => ({
       name: `${reply} to ${mechanism}`,
