@@ -12,8 +12,9 @@ export interface Mail {
   /** One string or several; each holds one mailbox or several separated by `,` or `;`. */
   readonly recipient: string | ReadonlyArray<string>
   readonly subject: string
-  readonly body: string
-  /** `plain` unless given. */
+  /** Text, or the bytes of a MIME entity, of whose own headers only those about the body are kept. */
+  readonly body: string | { readonly mime: Uint8Array }
+  /** What a text is; `plain` unless given. */
   readonly mimetype?: "plain" | "html"
   /** One mailbox; absent: the server's. */
   readonly sender?: string

@@ -70,7 +70,7 @@ const toMail = Effect.fnUntraced(function* (args: Arguments): Effect.fn.Return<M
   }
 })
 
-const toArguments = (server: SmtpServer.SmtpServer, mail: Mail): Arguments => ({
+const toArguments = (server: SmtpServer.SmtpServer, mail: Mail & { readonly body: string }): Arguments => ({
   config: { ...SmtpServer.toRow(server) },
   recipient: mail.recipient,
   subject: mail.subject,
@@ -186,7 +186,12 @@ export const sendEmail = Effect.fn("SendEmail.sendEmail")(function* (
 ): Effect.fn.Return<Sent, EnqueueError | MailerError, JobQueue | Mailer> {
   const queue = yield* JobQueue
   if (server.enqueueJob) {
-    return { _tag: "Enqueued", jobId: yield* queue.enqueue(job, toArguments(server, mail), options) }
+    const { body } = mail
+    if (typeof body !== "string") {
+      const detail = "body: MIME bytes cannot be put on the queue"
+      return yield* new MailerError({ reason: "InvalidMail", verdict: "Permanent", detail })
+    }
+    return { _tag: "Enqueued", jobId: yield* queue.enqueue(job, toArguments(server, { ...mail, body }), options) }
   }
   const mailer = yield* Mailer
   const id = yield* JobId.make

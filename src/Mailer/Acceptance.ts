@@ -8,6 +8,7 @@ import { type Mail, MailerError } from "../Mailer.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
 import * as Body from "./Body.ts"
 import type { Letter } from "./Message.ts"
+import * as Mime from "./Mime.ts"
 import * as Recipients from "./Recipients.ts"
 import * as ReplyTo from "./ReplyTo.ts"
 import * as Sender from "./Sender.ts"
@@ -43,12 +44,16 @@ export const accept = (mail: Mail, server: SmtpServer): Effect.Effect<Accepted, 
     const subject = Subject.parse(mail.subject)
     if (Option.isNone(subject)) return yield* invalid("subject: a line break is followed by what looks like a header")
     if (!Body.fits(mail.body)) return yield* invalid(`body: more than ${Body.maxOctets} octets`)
+    const body =
+      typeof mail.body === "string"
+        ? mail.body
+        : yield* Either.mapLeft(Mime.parse(mail.body.mime), (fault) => invalid(`body: MIME: ${fault}`))
     const letter: Letter = {
       from,
       to: recipients.mailboxes,
       replyTo: Either.getOrElse(replyTo, () => []),
       subject: subject.value,
-      body: mail.body,
+      body,
       mimetype: mail.mimetype ?? "plain"
     }
     return { letter, recipients }

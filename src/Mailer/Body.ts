@@ -1,13 +1,15 @@
 /**
- * What a body may be: plain text or HTML of limited size.
+ * What a body may be: plain text, HTML or a MIME entity, of limited size.
  */
 import * as Option from "effect/Option"
+import type { Mail } from "../Mailer.ts"
 
 /** Octets in UTF-8; more is refused, a mail with a one-time password has a few hundred. */
 export const maxOctets = 10 * 1024 * 1024
 
 /** Whether a body is within {@link maxOctets}. */
-export const fits = (body: string): boolean => Buffer.byteLength(body) <= maxOctets
+export const fits = (body: Mail["body"]): boolean =>
+  (typeof body === "string" ? Buffer.byteLength(body) : body.mime.length) <= maxOctets
 
 /** Reads a mimetype as jobs hold it: in any case, with blanks around; absent or empty is plain. None: any other type. */
 export const parseMimetype = (mimetype: string | null | undefined): Option.Option<"plain" | "html"> => {

@@ -19,6 +19,9 @@ import * as Smtp from "./Smtp.ts"
 
 const serversKey = "EDUMFA_QUEUE_WORKER_SMTP"
 
+/** In the same table: no mail server beside those in it gets a password. */
+const onlyKey = "only"
+
 /** What may be said of a mail server. */
 const optionNames = ["verify", "ca", "allow_plaintext_auth", "connections"]
 
@@ -30,6 +33,7 @@ const names = Config.hashMap(Config.hashMap(Config.string()), serversKey).pipe(
   Config.mapOrFail((servers) => {
     const refuse = (message: string) => Either.left(ConfigError.InvalidData([serversKey], message))
     for (const [server, options] of servers) {
+      if (server === onlyKey) continue
       if (!isAddress(server)) return refuse("each mail server is written as 'host:port'")
       for (const name of HashMap.keys(options)) {
         if (!optionNames.includes(name)) return refuse(`the options of a mail server are ${optionNames.join(", ")}`)
@@ -39,26 +43,41 @@ const names = Config.hashMap(Config.hashMap(Config.string()), serversKey).pipe(
   })
 )
 
-const options = Config.hashMap(
-  Config.all({
-    verify: Config.option(Config.boolean("verify")),
-    ca: Config.option(Config.nonEmptyString("ca")),
-    allowPlaintextAuth: Config.option(Config.boolean("allow_plaintext_auth")),
-    connections: Config.integer("connections").pipe(
-      Config.validate({ message: "expected a number from 1", validation: (count) => count >= 1 }),
-      Config.option
-    )
-  }),
+const options = Config.all({
+  verify: Config.option(Config.boolean("verify")),
+  ca: Config.option(Config.nonEmptyString("ca")),
+  allowPlaintextAuth: Config.option(Config.boolean("allow_plaintext_auth")),
+  connections: Config.integer("connections").pipe(
+    Config.validate({ message: "expected a number from 1", validation: (count) => count >= 1 }),
+    Config.option
+  )
+})
+
+const only = Config.withDefault(Config.nested(Config.boolean(onlyKey), serversKey), false)
+
+/** The options in the table; beside a dict of them only True and False are let through, for {@link onlyKey}. */
+const servers = Config.hashMap(
+  Config.orElse(Config.option(options), () => Config.map(Config.boolean(), () => Option.none())),
   serversKey
+).pipe(
+  Config.withDefault(HashMap.empty<string, Option.Option<Config.Config.Success<typeof options>>>()),
+  Config.mapOrFail((entries) => {
+    const listed = HashMap.remove(entries, onlyKey)
+    return HashMap.some(listed, Option.isNone)
+      ? Either.left(ConfigError.InvalidData([serversKey], "the options of a mail server are a dict"))
+      : Either.right(HashMap.compact(listed))
+  })
 )
 
 /**
  * EDUMFA_QUEUE_WORKER_EHLO: the name in EHLO. EDUMFA_QUEUE_WORKER_SMTP: options of mail servers by `host:port`, each of
- * `verify`, `ca` (a path), `allow_plaintext_auth` and `connections` (at most so many); other options are refused.
+ * `verify`, `ca` (a path), `allow_plaintext_auth` and `connections` (at most so many); other options are refused. With
+ * `'only': True` beside them no other mail server gets a password.
  */
 export const config = Config.all({
   ehlo: Config.option(Config.nonEmptyString("EDUMFA_QUEUE_WORKER_EHLO")),
-  servers: Config.all([names, Config.withDefault(options, HashMap.empty())]).pipe(Config.map(([, servers]) => servers))
+  // In this order: the first to fail says the most.
+  table: Config.map(Config.all([only, names, servers]), ([only, , servers]) => ({ only, servers }))
 })
 
 const readCertificates = (server: string, path: string) =>
@@ -76,7 +95,10 @@ const readCertificates = (server: string, path: string) =>
 
 const make = Effect.gen(function* () {
   const { get } = yield* EdumfaConfig
-  const { ehlo, servers } = yield* get(config)
+  const {
+    ehlo,
+    table: { only, servers }
+  } = yield* get(config)
   const entries = yield* Effect.forEach(servers, ([server, { verify, ca, allowPlaintextAuth, connections }]) =>
     Effect.gen(function* () {
       const options: ServerOptions = {
@@ -88,7 +110,11 @@ const make = Effect.gen(function* () {
       return [server.toLowerCase(), options] as const
     })
   )
-  return { servers: new Map(entries), ...(Option.isSome(ehlo) ? { ehlo: ehlo.value } : {}) } satisfies Smtp.Options
+  return {
+    servers: new Map(entries),
+    ...(only ? { others: { login: false } } : {}),
+    ...(Option.isSome(ehlo) ? { ehlo: ehlo.value } : {})
+  } satisfies Smtp.Options
 })
 
 /**

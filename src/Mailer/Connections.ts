@@ -127,7 +127,7 @@ const open = ({
       return yield* new MailerError({ reason: "Tls", verdict: "Configuration", detail })
     }
     if (credentials !== undefined) {
-      yield* login(connection, server, credentials, options.allowPlaintextAuth ?? connection.loopback)
+      yield* login(connection, server, credentials, options)
     }
     return connection
   }).pipe(

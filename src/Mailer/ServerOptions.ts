@@ -12,6 +12,8 @@ export interface ServerOptions {
   readonly ca?: string
   /** Whether the password may travel without TLS. Default: false, except on loopback. */
   readonly allowPlaintextAuth?: boolean
+  /** Whether it may get a password at all. Default: true. */
+  readonly login?: boolean
   /** How many connections to it are open at most. Default: 10. */
   readonly connections?: number
 }
@@ -23,3 +25,6 @@ export const key = (server: Pick<SmtpServer, "host" | "port">): string =>
 /** The line of the configuration file that sets an option of a mail server. */
 export const setting = (server: SmtpServer, option: string): string =>
   `EDUMFA_QUEUE_WORKER_SMTP = {'${key(server)}': {${option}}}`
+
+/** What lets a mail server into a table that `'only'` closes. */
+export const entry = (server: SmtpServer): string => `'${key(server)}': {}`

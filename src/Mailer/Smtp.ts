@@ -15,8 +15,9 @@ import type * as Connection from "./Connection.ts"
 import * as Connections from "./Connections.ts"
 import { toMailerError, toRefusal } from "./classify.ts"
 import * as EhloName from "./EhloName.ts"
-import type { Credentials } from "./login.ts"
+import { type Credentials, permit } from "./login.ts"
 import * as Message from "./Message.ts"
+import * as Mime from "./Mime.ts"
 import * as Progress from "./Progress.ts"
 import { key, type ServerOptions } from "./ServerOptions.ts"
 import type { DriverError } from "./Session.ts"
@@ -37,6 +38,8 @@ export interface Options {
    * but a code is dead long before that.
    */
   readonly dotTimeout?: number
+  /** Options of all other mail servers. Default: none. */
+  readonly others?: ServerOptions
 }
 
 const defaultDotTimeout = 60_000
@@ -44,7 +47,7 @@ const defaultDotTimeout = 60_000
 /** What a reply must not repeat into a log. */
 const confidentialOf = ({ letter }: Accepted, credentials: Credentials | undefined): Confidential => ({
   subject: letter.subject,
-  body: letter.body,
+  body: typeof letter.body === "string" ? letter.body : Mime.textOf(letter.body),
   words: [
     ...letter.to.flatMap(({ address }) => [address, address.slice(0, address.lastIndexOf("@"))]),
     ...(credentials === undefined ? [] : [Redacted.value(credentials.password)])
@@ -127,6 +130,8 @@ export const make = (options: Options = {}) =>
     const send = (server: SmtpServer, mail: Mail, { date, id, stop }: SendOptions) =>
       Effect.gen(function* () {
         const accepted = yield* accept(mail, server)
+        const serverOptions = options.servers?.get(key(server)) ?? options.others ?? {}
+        yield* permit(server, serverOptions)
         const credentials = yield* credentialsOf(server)
         const ehlo = yield* ehloName
         const message = yield* Message.build(accepted.letter, { id, date, ehlo })
@@ -135,7 +140,7 @@ export const make = (options: Options = {}) =>
         const confidential = confidentialOf(accepted, credentials)
         const work = connections
           .use(
-            { server, options: options.servers?.get(key(server)) ?? {}, credentials, ehlo },
+            { server, options: serverOptions, credentials, ehlo },
             (connection) => {
               progress.stage = "Envelope"
               return transmit(connection, accepted, message, progress, confidential, dotTimeout)

@@ -18,7 +18,8 @@ export const parse = (subject: string): Option.Option<string> => {
   return Option.some(
     text
       .replaceAll("\t", " ")
-      .replaceAll(/\p{Cc}/gu, "")
+      // Before what may stand between two halves is dropped: they must not become one.
       .replaceAll(/\p{Cs}/gu, "\ufffd")
+      .replaceAll(/\p{Cc}/gu, "")
   )
 }

@@ -1,12 +1,15 @@
 /**
  * Logs in by the strongest way both sides know, and never sends a password where others can read it.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Redacted from "effect/Redacted"
+import * as Either from "effect/Either"
+import * as Redacted from "effect/Redacted"
 import { MailerError } from "../Mailer.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
 import type { Connection, Mechanism, SmtpFault } from "./Connection.ts"
-import { setting } from "./ServerOptions.ts"
+import { Known } from "./Known.ts"
+import { entry, key, type ServerOptions, setting } from "./ServerOptions.ts"
 
 /** Who logs in. */
 export interface Credentials {
@@ -18,44 +21,105 @@ export interface Credentials {
 /** As Python's smtplib: CRAM-MD5 sends no password, so it needs no TLS. */
 const preference: ReadonlyArray<Mechanism> = ["CRAM-MD5", "PLAIN", "LOGIN"]
 
+/** More are forgotten: each is a server with a user name that refused a login. */
+const maxRefusing = 1_000
+
+/**
+ * Servers with user names that refused CRAM-MD5 last, for the life of the process.
+ *
+ * Many servers offer it and keep no password it could be checked with; to them every password is wrong, and smtplib goes
+ * on with PLAIN. But a wrong password looks the same, and two refused logins at a time bring an account nearer to its
+ * lock-out. So such a refusal ends the attempt, and the next one begins with PLAIN.
+ */
+class RefusingCramMd5 extends Context.Reference<RefusingCramMd5>()("edumfa-queue/Mailer/login/RefusingCramMd5", {
+  defaultValue: () => new Set<string>()
+}) {}
+
 const impossible = (detail: string) =>
-  Effect.fail(new MailerError({ reason: "Authentication", verdict: "Configuration", detail: `at login: ${detail}` }))
+  new MailerError({ reason: "Authentication", verdict: "Configuration", detail: `at login: ${detail}` })
 
-/** 504 and 534 are about the mechanism; after CRAM-MD5 any refusal may be, since a server needs clear passwords for it. */
-const mayTryNext = (mechanism: Mechanism, { error }: SmtpFault) =>
-  error.responseCode !== undefined &&
-  (mechanism === "CRAM-MD5" ? error.responseCode >= 500 : error.responseCode === 504 || error.responseCode === 534)
+/** Refuses a login at a server that may not get a password, before anything is decrypted or connected. */
+export const permit = (server: SmtpServer, options: ServerOptions): Effect.Effect<void, MailerError> =>
+  server.username === undefined || options.login !== false
+    ? Effect.void
+    : impossible(
+        "'only' keeps the password from mail servers that are not listed; if this one is yours, add " +
+          `${entry(server)} to EDUMFA_QUEUE_WORKER_SMTP in the configuration file`
+      )
 
-/** Authenticates `connection`; `allowPlaintext` also lets the password travel without TLS. */
+/**
+ * Whether a refusal is about the mechanism and no login was refused: 504 and 534 (RFC 4954 4 and 6), and any before the
+ * digest of CRAM-MD5 was sent, which the driver tells only by its words.
+ */
+const isAboutMechanism = (mechanism: Mechanism, { error }: SmtpFault): boolean =>
+  error.responseCode === 504 ||
+  error.responseCode === 534 ||
+  (mechanism === "CRAM-MD5" && isRefusal(error.responseCode) && error.message.includes("waiting for server challenge"))
+
+const isRefusal = (code: number | undefined): boolean => code !== undefined && code >= 500
+
+/** The mechanisms that both sides know and that `connection` is good enough for, strongest first. */
+const mechanismsFor = (
+  connection: Connection,
+  server: SmtpServer,
+  options: ServerOptions
+): Either.Either<ReadonlyArray<Mechanism>, MailerError> => {
+  const offered = preference.filter((mechanism) => connection.mechanisms.has(mechanism))
+  if (offered.length === 0) {
+    return Either.left(
+      impossible(
+        connection.mechanisms.size === 0
+          ? "a user name is set, and the mail server offers no AUTH"
+          : "the mail server offers none of CRAM-MD5, PLAIN and LOGIN"
+      )
+    )
+  }
+  const clear = connection.secure || (options.allowPlaintextAuth ?? connection.loopback)
+  const usable = clear ? offered : offered.filter((mechanism) => mechanism === "CRAM-MD5")
+  return usable.length > 0
+    ? Either.right(usable)
+    : Either.left(
+        impossible(
+          "the password is not sent without TLS; set tls for this SMTP server in eduMFA, or write " +
+            `${setting(server, "'allow_plaintext_auth': True")} to the configuration file`
+        )
+      )
+}
+
+/** Authenticates `connection`, at the cost of one refused login at most. A server that is new is logged. */
 export const login = (
   connection: Connection,
   server: SmtpServer,
-  credentials: Credentials,
-  allowPlaintext: boolean
-): Effect.Effect<void, MailerError | SmtpFault> => {
-  const offered = preference.filter((mechanism) => connection.mechanisms.has(mechanism))
-  if (offered.length === 0) {
-    return impossible(
-      connection.mechanisms.size === 0
-        ? "a user name is set, and the mail server offers no AUTH"
-        : "the mail server offers none of CRAM-MD5, PLAIN and LOGIN"
-    )
-  }
-  const usable = connection.secure || allowPlaintext ? offered : offered.filter((mechanism) => mechanism === "CRAM-MD5")
-  const next = (index: number): Effect.Effect<void, MailerError | SmtpFault> => {
-    const mechanism = usable[index]
-    if (mechanism === undefined) {
-      return impossible(
-        "the password is not sent without TLS; set tls for this SMTP server in eduMFA, or write " +
-          `${setting(server, "'allow_plaintext_auth': True")} to the configuration file`
-      )
+  { password, username }: Credentials,
+  options: ServerOptions
+): Effect.Effect<void, MailerError | SmtpFault> =>
+  Effect.gen(function* () {
+    const usable = yield* mechanismsFor(connection, server, options)
+    // RFC 4616 2: it separates user name and password on the wire.
+    if (`${username}${Redacted.value(password)}`.includes("\0")) {
+      return yield* impossible("the user name or the password holds a NUL character")
     }
-    return Effect.catchTag(
-      connection.login(mechanism, credentials.username, credentials.password),
-      "SmtpFault",
-      (fault): Effect.Effect<void, MailerError | SmtpFault> =>
-        index + 1 < usable.length && mayTryNext(mechanism, fault) ? next(index + 1) : Effect.fail(fault)
-    )
-  }
-  return next(0)
-}
+    const name = key(server)
+    if (yield* (yield* Known).isNew(name)) {
+      yield* Effect.logWarning(`${name} gets a password from this queue for the first time`)
+    }
+    const refusing = yield* RefusingCramMd5
+    const id = JSON.stringify([name, username])
+    const others = usable.filter((mechanism) => mechanism !== "CRAM-MD5")
+    const order = refusing.has(id) && others.length > 0 ? others : usable
+    for (const mechanism of order) {
+      const done = yield* Effect.either(connection.login(mechanism, username, password))
+      if (Either.isRight(done)) return
+      const isLast = mechanism === order.at(-1)
+      if (!isLast && isAboutMechanism(mechanism, done.left)) continue
+      if (isRefusal(done.left.error.responseCode)) {
+        if (mechanism !== "CRAM-MD5") refusing.delete(id)
+        else if (others.length > 0) {
+          if (refusing.size >= maxRefusing) refusing.clear()
+          refusing.add(id)
+          yield* Effect.logInfo(`${name} refuses CRAM-MD5: the next login will be by ${others[0]}`)
+        }
+      }
+      return yield* Effect.fail(done.left)
+    }
+  })

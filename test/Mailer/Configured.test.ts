@@ -47,6 +47,26 @@ describe("Mailer.Configured", () => {
     })
   )
 
+  it.scopedLive("gives a password to listed servers alone where the table is closed", () =>
+    Effect.gen(function* () {
+      const server = yield* SmtpServer.make({ tls: "StartTls", auth: "Required" })
+      const open = yield* SmtpServer.make()
+      const listed = { "mail.example.org:587": {}, only: true }
+      const closed = mailer({ EDUMFA_QUEUE_WORKER_SMTP: listed })
+      const refused = yield* Effect.flip(Effect.provide(send(server.authenticated), closed))
+      expect(refused).toMatchObject({ reason: "Authentication", verdict: "Configuration" })
+      const entry = `'127.0.0.1:${server.port}': {}`
+      expect(refused.detail).toContain(`add ${entry} to EDUMFA_QUEUE_WORKER_SMTP in the configuration file`)
+      expect(yield* server.connections).toBe(0)
+      // Where no password goes, nothing is kept back.
+      yield* Effect.provide(send(open.definition), closed)
+      for (const values of [{ ...listed, [`127.0.0.1:${server.port}`]: {} }, { ...listed, only: false }, {}]) {
+        yield* Effect.provide(send(server.authenticated), mailer({ EDUMFA_QUEUE_WORKER_SMTP: values }))
+      }
+      expect((yield* server.take(3)).map(({ mechanism }) => mechanism)).toEqual(["PLAIN", "PLAIN", "PLAIN"])
+    })
+  )
+
   it.effect("refuses certificates that it cannot read, and options of the wrong type", () =>
     Effect.gen(function* () {
       const error = (options: Record<string, number | string>) =>
@@ -57,6 +77,14 @@ describe("Mailer.Configured", () => {
       expect((yield* error({ verfy: 0 })).message).toContain(
         "EDUMFA_QUEUE_WORKER_SMTP: the options of a mail server are verify, ca, allow_plaintext_auth"
       )
+      const wrong = (table: Record<string, boolean | string | Record<string, boolean>>) =>
+        Effect.map(Effect.flip(Effect.provide(Mailer, mailer({ EDUMFA_QUEUE_WORKER_SMTP: table }))), String)
+      for (const only of ["perhaps", {}, { verify: false }]) {
+        expect(yield* wrong({ only })).toMatch(
+          /EDUMFA_QUEUE_WORKER_SMTP\['only'\]: Expected a (?:boolean|single) value/
+        )
+      }
+      expect(yield* wrong({ "mail.example.org:587": true })).toContain("the options of a mail server are a dict")
       expect((yield* error({ verify: "perhaps" })).message).toContain("EDUMFA_QUEUE_WORKER_SMTP")
     })
   )

@@ -134,7 +134,10 @@ describe.concurrent("a mail to three recipients", () => {
       expect([first, second]).toEqual(["Transient", "Done"])
       expect(asked).toEqual([recipients[0], recipients[2]])
       expect(copies(server, true)).toEqual([1, 0, 1])
-      expect(lines).toEqual(["ERROR refused for good: b***@example.org: 550 5.1.1 no such mailbox"])
+      expect(lines).toEqual([
+        `WARN 127.0.0.1:${server.definition.port} gets a password from this queue for the first time`,
+        "ERROR refused for good: b***@example.org: 550 5.1.1 no such mailbox"
+      ])
     })
   )
 })

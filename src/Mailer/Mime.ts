@@ -1,0 +1,95 @@
+/**
+ * A body that was made elsewhere as MIME: its own header block is read strictly, and only what describes the body is kept.
+ */
+import * as Either from "effect/Either"
+
+/** A MIME entity without the headers of a mail. */
+export interface Mime {
+  /** Content-* and MIME-Version as they stood, folded lines and all; lines end with CRLF, the last one too. */
+  readonly headers: string
+  /** What follows the empty line, one character an octet; lines end with CRLF. */
+  readonly content: string
+}
+
+/** The rule that the bytes broke; safe to log, it quotes nothing. */
+export type MimeFault = "header" | "header twice" | "line too long" | "NUL" | "not 7-bit"
+
+/** A header field as it stands in a message. */
+export interface Field {
+  /** In lower case. */
+  readonly name: string
+  /** With its folded lines and the CRLF at its end. */
+  readonly text: string
+}
+
+/** RFC 5322 2.1.1, without CRLF. A longer line may be cut by any server on the way, and then means something else. */
+const maxLine = 998
+
+/** RFC 5322 2.2: a name, a colon, no controls but tabs; a folded line holds more than white space. */
+const first = /^([!-9;-~]+):[\t -~\u0080-\u00ff]*$/
+const folded = /^[\t ]+[!-~\u0080-\u00ff][\t -~\u0080-\u00ff]*$/
+
+/** What describes a body (RFC 2045 3); every other header is the mail's, and the mail has its own. */
+const isAboutBody = (name: string): boolean => name === "mime-version" || /^content-[a-z-]+$/.test(name)
+
+/** Splits a message with CRLF after each line. None of the header: there is no empty line, or it is the first. */
+const split = (text: string): readonly [header: string, content: string] => {
+  if (text.startsWith("\r\n")) return ["", text.slice(2)]
+  const end = text.indexOf("\r\n\r\n")
+  return end === -1 ? [text, ""] : [text.slice(0, end + 2), text.slice(end + 4)]
+}
+
+/** Reads a header block, lines with CRLF. Left: a line is neither a field nor the rest of one. */
+const readFields = (block: string): Either.Either<ReadonlyArray<Field>, "header"> => {
+  const fields: Array<Field> = []
+  for (const line of block.split("\r\n").slice(0, -1)) {
+    const [, name] = first.exec(line) ?? []
+    const last = fields.at(-1)
+    if (name !== undefined) fields.push({ name: name.toLowerCase(), text: `${line}\r\n` })
+    else if (last !== undefined && folded.test(line)) fields.splice(-1, 1, { ...last, text: `${last.text}${line}\r\n` })
+    else return Either.left("header")
+  }
+  return Either.right(fields)
+}
+
+/**
+ * Reads the bytes of a MIME entity. Line ends become CRLF, nothing else of the content is touched. Refused: a header block
+ * that is not RFC 5322's, one of the kept headers twice, NUL, octets beyond ASCII (no server need take them), and lines
+ * of more than 998 octets: to encode them anew would break what is signed.
+ */
+export const parse = (bytes: Uint8Array): Either.Either<Mime, MimeFault> =>
+  Either.gen(function* () {
+    const text = Buffer.from(bytes)
+      .toString("latin1")
+      .replaceAll(/\r\n|\r|\n/g, "\r\n")
+    if (text.includes("\0")) return yield* Either.left("NUL" as const)
+    if (/[\u0080-\u00ff]/.test(text)) return yield* Either.left("not 7-bit" as const)
+    if (text.split("\r\n").some((line) => line.length > maxLine)) return yield* Either.left("line too long" as const)
+    const [block, content] = split(text.endsWith("\r\n") ? text : `${text}\r\n`)
+    const kept = (yield* readFields(block)).filter(({ name }) => isAboutBody(name))
+    if (new Set(kept.map(({ name }) => name)).size < kept.length) return yield* Either.left("header twice" as const)
+    const version = kept.some(({ name }) => name === "mime-version") ? "" : "MIME-Version: 1.0\r\n"
+    return { headers: kept.map((field) => field.text).join("") + version, content }
+  })
+
+/** A message of ours with this body instead of its own. */
+export const graft = (message: string, mime: Mime): Either.Either<string, "header"> =>
+  Either.map(readFields(split(message)[0]), (fields) => {
+    const own = fields.filter(({ name }) => !isAboutBody(name)).map(({ text }) => text)
+    return `${own.join("")}${mime.headers}\r\n${mime.content}`
+  })
+
+const base64 = /(?:^[A-Za-z0-9+/]{4,}={0,2}\r\n)+/gm
+
+/** What it says, as far as it is text: a mail server may repeat the words of a part that came encoded. */
+export const textOf = ({ content }: Mime): string => {
+  const decoder = new TextDecoder("utf-8", { fatal: true })
+  const decoded = (content.match(base64) ?? []).flatMap((block) => {
+    const text = Either.try(() => decoder.decode(Buffer.from(block, "base64")))
+    return Either.isRight(text) ? [text.right] : []
+  })
+  const unquoted = content
+    .replaceAll("=\r\n", "")
+    .replaceAll(/=([0-9A-F]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return [content, Buffer.from(unquoted, "latin1").toString(), ...decoded].join("\n")
+}
