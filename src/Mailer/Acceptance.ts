@@ -33,7 +33,11 @@ const acceptRecipients = (mail: Mail): Either.Either<Recipients.Recipients, Mail
   )
 
 /** Reads the parts of a mail by the rules for each. A Reply-To that cannot be read is left out, with a warning. */
-export const accept = (mail: Mail, server: SmtpServer): Effect.Effect<Accepted, MailerError> =>
+export const accept = (
+  mail: Mail,
+  server: SmtpServer,
+  maxBody = Body.defaultMaxOctets
+): Effect.Effect<Accepted, MailerError> =>
   Effect.gen(function* () {
     const recipients = yield* acceptRecipients(mail)
     const from = yield* Either.mapLeft(Sender.parse(mail.sender, server.sender), (fault) => invalid(`sender: ${fault}`))
@@ -43,7 +47,7 @@ export const accept = (mail: Mail, server: SmtpServer): Effect.Effect<Accepted, 
     if (Either.isLeft(replyTo)) yield* Effect.logWarning(`Reply-To left out: ${replyTo.left}`)
     const subject = Subject.parse(mail.subject)
     if (Option.isNone(subject)) return yield* invalid("subject: a line break is followed by what looks like a header")
-    if (!Body.fits(mail.body)) return yield* invalid(`body: more than ${Body.maxOctets} octets`)
+    if (!Body.fits(mail.body, maxBody)) return yield* invalid(`body: more than ${maxBody} octets`)
     const body =
       typeof mail.body === "string"
         ? mail.body

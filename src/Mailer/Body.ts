@@ -4,11 +4,11 @@
 import * as Option from "effect/Option"
 import type { Mail } from "../Mailer.ts"
 
-/** Octets in UTF-8; more is refused, a mail with a one-time password has a few hundred. */
-export const maxOctets = 10 * 1024 * 1024
+/** Octets in UTF-8 that a body has at most by default; a mail with a one-time password has a few hundred. */
+export const defaultMaxOctets = 10 * 1024 * 1024
 
-/** Whether a body is within {@link maxOctets}. */
-export const fits = (body: Mail["body"]): boolean =>
+/** Whether a body has so many octets at most. */
+export const fits = (body: Mail["body"], maxOctets: number): boolean =>
   (typeof body === "string" ? Buffer.byteLength(body) : body.mime.length) <= maxOctets
 
 /** Reads a mimetype as jobs hold it: in any case, with blanks around; absent or empty is plain. None: any other type. */

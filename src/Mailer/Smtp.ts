@@ -40,6 +40,8 @@ export interface Options {
   readonly dotTimeout?: number
   /** Options of all other mail servers. Default: none. */
   readonly others?: ServerOptions
+  /** Octets a body has at most, text in UTF-8 or MIME; more is refused. Default: 10 MiB. */
+  readonly maxBody?: number
 }
 
 const defaultDotTimeout = 60_000
@@ -129,7 +131,7 @@ export const make = (options: Options = {}) =>
 
     const send = (server: SmtpServer, mail: Mail, { date, id, stop }: SendOptions) =>
       Effect.gen(function* () {
-        const accepted = yield* accept(mail, server)
+        const accepted = yield* accept(mail, server, options.maxBody)
         const serverOptions = options.servers?.get(key(server)) ?? options.others ?? {}
         yield* permit(server, serverOptions)
         const credentials = yield* credentialsOf(server)

@@ -21,8 +21,11 @@ describe("parseMimetype", () => {
 
 describe("fits", () => {
   it("counts octets, not characters", () => {
-    expect(Body.fits("x".repeat(10 * 1024 * 1024))).toBe(true)
-    expect(Body.fits("x".repeat(10 * 1024 * 1024 + 1))).toBe(false)
-    expect(Body.fits("ä".repeat(5 * 1024 * 1024 + 1))).toBe(false)
+    expect(Body.fits("x".repeat(10), 10)).toBe(true)
+    expect(Body.fits("x".repeat(11), 10)).toBe(false)
+    expect(Body.fits("ä".repeat(5), 10)).toBe(true)
+    expect(Body.fits("ä".repeat(6), 10)).toBe(false)
+    expect(Body.fits({ mime: new Uint8Array(10) }, 10)).toBe(true)
+    expect(Body.fits({ mime: new Uint8Array(11) }, 10)).toBe(false)
   })
 })

@@ -24,7 +24,12 @@ const definition = ({ port }: RawServer.RawServer): SmtpServer => ({
   enqueueJob: true
 })
 
-const send = (server: RawServer.RawServer, mime: string | Uint8Array, change: Partial<Mail> = {}) =>
+const send = (
+  server: RawServer.RawServer,
+  mime: string | Uint8Array,
+  change: Partial<Mail> = {},
+  options: Smtp.Options = {}
+) =>
   Effect.flatMap(Mailer, (mailer) =>
     mailer.send(
       definition(server),
@@ -38,7 +43,7 @@ const send = (server: RawServer.RawServer, mime: string | Uint8Array, change: Pa
       { id: "1", date: 0, stop: StopSignal.never }
     )
   ).pipe(
-    Effect.provide(Smtp.layerOptions({ ehlo: "worker.example.org" })),
+    Effect.provide(Smtp.layerOptions({ ehlo: "worker.example.org", ...options })),
     Effect.provide(Layer.succeed(EncKey, { decrypt: Effect.succeed }))
   )
 
@@ -204,6 +209,8 @@ describe("of the header block", () => {
       const server = yield* RawServer.make()
       const error = yield* Effect.flip(send(server, "evil\n\nx"))
       expect([error.reason, error.verdict, error.detail]).toEqual(["InvalidMail", "Permanent", "body: MIME: header"])
+      const ten = yield* Effect.flip(send(server, "\n0123456789", {}, { maxBody: 10 }))
+      expect(ten.detail).toBe("body: more than 10 octets")
       const large = yield* Effect.flip(send(server, new Uint8Array(10 * 1024 * 1024 + 1)))
       expect(large.detail).toBe("body: more than 10485760 octets")
       expect(server.clear).toEqual([])

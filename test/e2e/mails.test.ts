@@ -159,8 +159,12 @@ EDUMFA_ENCFILE = '${fixture("enckey/enckey")}'
         expect(yield* Effect.flatten(worker.ended)).toMatchObject({ code: 0, stderr: "" })
         expect(yield* Effect.flatten(other.ended)).toMatchObject({ code: 0, stderr: "" })
         const text = readFileSync(log, "utf8")
+        const news = /\[WARNING\].* 127\.0\.0\.1:(\d+) gets a password from this queue for the first time/
+        const secured = text.split("\n").flatMap((line) => news.exec(line)?.[1] ?? [])
+        expect(secured.sort()).toEqual([starttls.port, implicit.port].map(String).sort())
+        const lines = text.split("\n").filter((line) => !news.test(line))
         for (const sample of chosen.filter((it) => !isSigned(it))) {
-          expect(text.split("\n").filter((line) => line.includes(` id=${sample.id}`))).toHaveLength(1)
+          expect(lines.filter((line) => line.includes(` id=${sample.id}`))).toHaveLength(1)
           const { text: body } = expected(sample)
           for (const line of body?.split("\r\n") ?? []) if (line.length > 5) expect(text).not.toContain(line)
         }
