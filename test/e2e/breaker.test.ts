@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -77,10 +78,13 @@ describe("a mail server that refuses the password", () => {
         expect(seconds[0]).toBeGreaterThanOrEqual(60)
         expect(seconds[1]).toBeGreaterThanOrEqual(300)
         expect(seconds[2]).toBeGreaterThanOrEqual(600)
-        expect(yield* login.refused).toBe(0)
+        // On a slow machine more than these ten minutes may be over: one more for each five of them.
+        const more = Effect.map(Clock.currentTimeMillis, (now) => Math.floor(((now - first) / second - 600) / 300))
+        expect(yield* login.refused).toBeLessThanOrEqual(yield* more)
         yield* login.accept
+        const last = yield* more
         expect((yield* login.take(2_000)).sort()).toEqual(recipients(2_000))
-        expect(yield* login.refused).toBe(0)
+        expect(yield* login.refused).toBeLessThanOrEqual(last)
         const told = lines.filter((line) => line.includes(" works again") || line.startsWith("ERROR"))
         expect(told).toEqual([
           expect.stringMatching(
