@@ -25,11 +25,11 @@ const preference: ReadonlyArray<Mechanism> = ["CRAM-MD5", "PLAIN", "LOGIN"]
 const maxRefusing = 1_000
 
 /**
- * Servers with user names that refused CRAM-MD5 last, for the life of the process.
+ * Servers with user names that refused CRAM-MD5, for the life of the process.
  *
  * Many servers offer it and keep no password it could be checked with; to them every password is wrong, and smtplib goes
- * on with PLAIN. But a wrong password looks the same, and two refused logins at a time bring an account nearer to its
- * lock-out. So such a refusal ends the attempt, and the next one begins with PLAIN.
+ * on with PLAIN. A wrong password looks the same, and each refused login brings an account nearer to its lock-out. So
+ * CRAM-MD5 is not tried again where it was refused, unless PLAIN is refused as well: a password may be right by now.
  */
 class RefusingCramMd5 extends Context.Reference<RefusingCramMd5>()("edumfa-queue/Mailer/login/RefusingCramMd5", {
   defaultValue: () => new Set<string>()
@@ -86,7 +86,10 @@ const mechanismsFor = (
       )
 }
 
-/** Authenticates `connection`, at the cost of one refused login at most. A server that is new is logged. */
+/**
+ * Authenticates `connection`. A wrong password costs two refused logins in the first attempt where CRAM-MD5 is offered, as
+ * by smtplib, and one in the next. A server that is new is logged.
+ */
 export const login = (
   connection: Connection,
   server: SmtpServer,
@@ -110,16 +113,18 @@ export const login = (
     for (const mechanism of order) {
       const done = yield* Effect.either(connection.login(mechanism, username, password))
       if (Either.isRight(done)) return
-      const isLast = mechanism === order.at(-1)
-      if (!isLast && isAboutMechanism(mechanism, done.left)) continue
-      if (isRefusal(done.left.error.responseCode)) {
-        if (mechanism !== "CRAM-MD5") refusing.delete(id)
-        else if (others.length > 0) {
+      const { left } = done
+      if (isRefusal(left.error.responseCode)) {
+        if (mechanism !== "CRAM-MD5") {
+          if (!order.includes("CRAM-MD5")) refusing.delete(id)
+        } else if (others.length > 0 && !isAboutMechanism(mechanism, left)) {
           if (refusing.size >= maxRefusing) refusing.clear()
           refusing.add(id)
-          yield* Effect.logInfo(`${name} refuses CRAM-MD5: the next login will be by ${others[0]}`)
+          yield* Effect.logInfo(`${name} refuses CRAM-MD5: from now on logins are by ${others[0]}`)
+          continue
         }
       }
+      if (mechanism !== order.at(-1) && isAboutMechanism(mechanism, left)) continue
       return yield* Effect.fail(done.left)
     }
   })

@@ -115,15 +115,13 @@ describe("a mail that is delivered", () => {
     })
   )
 
-  it.scopedLive("with PLAIN where CRAM-MD5 is offered and was refused before", () =>
+  it.scopedLive("with PLAIN where CRAM-MD5 is offered and refused", () =>
     Effect.gen(function* () {
       const server = yield* TestServer.make({
         auth: "Required",
         mechanisms: ["PLAIN", "CRAM-MD5"],
         brokenMechanism: "CRAM-MD5"
       })
-      const { reason: first } = yield* failure(send(server.authenticated))
-      expect(first).toBe("Authentication")
       expect(yield* send(server.authenticated)).toEqual(everyone)
       const [received] = yield* server.take(1)
       expect(received?.mechanism).toBe("PLAIN")
