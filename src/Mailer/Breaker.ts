@@ -9,12 +9,13 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
-import { MailerError, type MailerReason } from "../Mailer.ts"
+import { type Delivery, MailerError, type MailerReason } from "../Mailer.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
 import { BreakerStore, maxStates } from "./Breaker/BreakerStore.ts"
 import * as Circuit from "./Breaker/Circuit.ts"
 import * as Circuits from "./Breaker/Circuits.ts"
+import { Denials } from "./Breaker/Denials.ts"
 import { Share } from "./Breaker/Share.ts"
 import type { Credentials } from "./login.ts"
 import { key } from "./ServerOptions.ts"
@@ -41,6 +42,8 @@ export interface Breaker {
     /** Whether the mail got a connection: what became of the others was reported where they were opened. */
     isConnected: () => boolean
   ) => Effect.Effect<A, MailerError>
+  /** Notes whom the server denied. True: it takes nothing from us, whoever it is for, and the breaker is open. */
+  readonly denied: (server: SmtpServer, delivery: Delivery) => Effect.Effect<boolean>
 }
 
 /** As the worker's own. */
@@ -139,7 +142,16 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       return yield* new MailerError({ reason, verdict, detail, cause, retryIn: yield* spread(rules, rest) })
     })
 
+  const denials = new Denials()
+
   return {
+    denied: (server, delivery) =>
+      Effect.gen(function* () {
+        if (!denials.note(key(server), delivery)) return false
+        const detail = "it refuses all recipients with 5.7.x; is this worker allowed to send by it?"
+        yield* circuits.failed(connectBreaker(server), "Configuration", detail)
+        return true
+      }),
     admit: (server, credentials, open) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.gen(function* () {

@@ -14,6 +14,7 @@ import * as RegularFile from "../EdumfaConfig/RegularFile.ts"
 import { EdumfaConfig, EdumfaConfigError } from "../EdumfaConfig.ts"
 import type { Mailer } from "../Mailer.ts"
 import { type BreakerStore, layerMemory } from "./Breaker/BreakerStore.ts"
+import { layerShared as layerKnown } from "./Known.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
 import * as Smtp from "./Smtp.ts"
 
@@ -129,6 +130,7 @@ export const choose = (
     const context = yield* Effect.context<EdumfaConfig | FileSystem.FileSystem>()
     return Smtp.layerShared(slots === undefined ? options : { ...options, breaker: { slots } }).pipe(
       Layer.provide(EncKey.layerConfig),
+      Layer.provide(layerKnown),
       Layer.provide(Layer.succeedContext(context))
     )
   })

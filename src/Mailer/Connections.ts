@@ -42,6 +42,8 @@ export interface Connections {
     /** Whether a failed `send` may be tried on another connection: no part of the mail has left. */
     isUntouched: () => boolean
   ) => Effect.Effect<A, E | MailerError | Connection.SmtpFault>
+  /** Keeps none of the connections that there are: the next mail opens one, and asks the breaker. */
+  readonly forget: (destination: Destination) => Effect.Effect<void>
 }
 
 /** As many connections to one server are polite; Postfix takes 50 from one client, others fewer. */
@@ -178,6 +180,7 @@ export const make = Effect.fnUntraced(function* (breaker: Breaker): Effect.fn.Re
   })
 
   return {
+    forget: (destination) => RcMap.invalidate(pools, new Key(destination)),
     use: (destination, send, isUntouched) =>
       Effect.gen(function* () {
         const pool = yield* RcMap.get(pools, new Key(destination))

@@ -4,6 +4,8 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { BreakerStore } from "./Breaker/BreakerStore.ts"
 
 /** More are forgotten, oldest first: a site has a few mail servers, and a job may name any. */
 const maxServers = 1_000
@@ -29,3 +31,27 @@ export class Known extends Context.Reference<Known>()("edumfa-queue/Mailer/Known
     readonly isNew: (hostPort: string) => Effect.Effect<boolean>
   } => unsafeMakeMemory()
 }) {}
+
+/** The mail servers that any worker of the queue knows, over restarts; a store that does not answer knows none. */
+export const layerShared: Layer.Layer<Known, never, BreakerStore> = Layer.effect(
+  Known,
+  Effect.map(BreakerStore, ({ exchange }) => {
+    const memory = unsafeMakeMemory()
+    const isNewToAll = Effect.fnUntraced(function* (hostPort: string) {
+      const name = `password ${hostPort}`
+      const { now, stored } = yield* exchange(name)
+      if (stored === "") yield* exchange(name, { expected: "", next: `${now}|known` })
+      return stored === ""
+    })
+    return {
+      isNew: (hostPort) =>
+        Effect.flatMap(memory.isNew(hostPort), (isNew) =>
+          isNew
+            ? Effect.catchTag(isNewToAll(hostPort), "BreakerStoreError", (error) =>
+                Effect.as(Effect.logDebug(`who got a password before is not known: ${error.detail}`), true)
+              )
+            : Effect.succeed(false)
+        )
+    }
+  })
+)

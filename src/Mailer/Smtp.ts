@@ -140,9 +140,10 @@ export const make = (options: Options = {}) =>
         const progress = Progress.unsafeMake()
         const dotTimeout = options.dotTimeout ?? Math.max(defaultDotTimeout, server.timeout)
         const confidential = confidentialOf(accepted, credentials)
+        const destination = { server, options: serverOptions, credentials, ehlo }
         const work = connections
           .use(
-            { server, options: serverOptions, credentials, ehlo },
+            destination,
             (connection) => {
               progress.stage = "Envelope"
               return transmit(connection, accepted, message, progress, confidential, dotTimeout)
@@ -150,11 +151,13 @@ export const make = (options: Options = {}) =>
             () => progress.stage === "Envelope"
           )
           .pipe(Effect.catchTag("SmtpFault", (fault) => toMailerError(fault, progress.stage, confidential)))
-        return yield* breaker.guard(
+        const delivery = yield* breaker.guard(
           server,
           (begun) => watch.over(work, { progress, stop, timeout: server.timeout, begun }),
           () => progress.stage !== "Connect"
         )
+        if (yield* breaker.denied(server, delivery)) yield* connections.forget(destination)
+        return delivery
       }).pipe(Effect.uninterruptible)
 
     return Mailer.of({ send })

@@ -69,7 +69,9 @@ const wordsOf = (error: DriverError, stage: Stage, confidential: Confidential): 
     return redact([error.originalCode ?? error.code, error.message].filter(Boolean).join(" "), confidential)
   }
   if (stage === "Login") return codes.exec(error.response)?.[0] ?? "no readable reply"
-  return redact(error.response, confidential)
+  // Which mail this connection is for is not known yet: a server may repeat the code of one that it had before.
+  const response = stage === "Connect" ? error.response.replaceAll(/\d{4,}/g, "[removed]") : error.response
+  return redact(response, confidential)
 }
 
 /** The error of a mail that reached nobody, or nobody knows whom; `refused` are the recipients it is not about. */

@@ -178,4 +178,22 @@ describe("connections", () => {
       expect(reason).toBe("Stopped")
     })
   )
+
+  it.scopedLive("are not used any more where a server denies five recipients in a row: the breaker is open", () =>
+    Effect.gen(function* () {
+      const names = ["a", "b", "c", "d", "e", "f"].map((name) => `${name}@example.org`)
+      const server = yield* SmtpService.make({
+        recipients: Object.fromEntries(names.map((name) => [name, { code: 550, text: "5.7.1 relay denied" }]))
+      })
+      yield* Effect.gen(function* () {
+        yield* send(server.definition)
+        for (const recipient of names.slice(0, 5)) {
+          expect((yield* send(server.definition, { recipient })).refused).toMatchObject([{ verdict: "Permanent" }])
+        }
+        const error = yield* Effect.flip(send(server.definition, { recipient: names[5] ?? "" }))
+        expect(error).toMatchObject({ reason: "BreakerOpen", verdict: "Postponed" })
+        expect(yield* server.asked).not.toContain(names[5])
+      }).pipe(Effect.provide(mailer()))
+    })
+  )
 })

@@ -7,7 +7,8 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import { EncKey } from "../../src/EdumfaConfig/EncKey.ts"
-import { Known } from "../../src/Mailer/Known.ts"
+import { BreakerStore, BreakerStoreError, makeMemory } from "../../src/Mailer/Breaker/BreakerStore.ts"
+import { Known, layerShared } from "../../src/Mailer/Known.ts"
 import type { ServerOptions } from "../../src/Mailer/ServerOptions.ts"
 import * as Smtp from "../../src/Mailer/Smtp.ts"
 import { Mailer } from "../../src/Mailer.ts"
@@ -191,6 +192,27 @@ describe("a mail server that is new", () => {
       })
       expect(yield* Effect.provide(warnings([definition(server)]), known)).toEqual([])
       expect(asked).toEqual([`127.0.0.1:${server.port}`])
+    })
+  )
+
+  it.scopedLive("is remembered by all mailers that share their breakers, over restarts", () =>
+    Effect.gen(function* () {
+      const store = Layer.succeed(BreakerStore, makeMemory())
+      const isNew = (hostPort: string) =>
+        Effect.flatMap(Known, (known) => known.isNew(hostPort)).pipe(Effect.provide(Layer.provide(layerShared, store)))
+      expect(yield* isNew("mail.example.org:587")).toBe(true)
+      expect(yield* isNew("mail.example.org:587")).toBe(false)
+      expect(yield* isNew("other.example.org:587")).toBe(true)
+    })
+  )
+
+  it.scopedLive("is new where the store of the breakers does not answer", () =>
+    Effect.gen(function* () {
+      const silent = Layer.succeed(BreakerStore, {
+        exchange: () => Effect.fail(new BreakerStoreError({ detail: "away", cause: undefined }))
+      })
+      const { isNew } = yield* Effect.provide(Known, Layer.provide(layerShared, silent))
+      expect([yield* isNew("a:25"), yield* isNew("a:25")]).toEqual([true, false])
     })
   )
 })
