@@ -127,6 +127,8 @@ describe("the command", () => {
         expect(yield* other.take(10)).toHaveLength(10)
         expect(yield* login.logins).toBe(1)
         const logs = ["one", "two", "three"].map((name) => readFileSync(join(cwd, `${name}.log`), "utf8")).join("")
+        // That a server gets a password for the first time is known to all, over the new start.
+        expect(logs.match(/gets a password from this queue for the first time/g)).toHaveLength(1)
         expect(logs.split("\n").filter((line) => /\[ERROR\]/.test(line))).toEqual([
           expect.stringMatching(
             /the login at mail server .* does not work, mails for it wait, tried again in 60\.0 s: /
