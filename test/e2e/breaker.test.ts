@@ -92,9 +92,10 @@ describe("a mail server that refuses the password", () => {
           ),
           expect.stringMatching(/^INFO the login at mail server .* works again/)
         ])
-        // Not one attempt was counted.
+        // Not one attempt was counted, and no mail but the ones that probed came so far.
         const retries = lines.filter((line) => line.includes(" retry in "))
-        expect(retries).toHaveLength(4)
+        expect(retries.length).toBeGreaterThanOrEqual(4)
+        expect(retries.length).toBeLessThanOrEqual(4 + last)
         for (const line of retries) expect(line).toContain(" at no cost of an attempt: ")
       }),
     60_000
