@@ -14,23 +14,28 @@ import * as Memory from "../../src/Memory.ts"
 import * as Worker from "../../src/Worker.ts"
 import { empty, logging, makeJob, settled, start } from "../services/TestWorker.ts"
 
+/** A worker with a job that was granted at once, and whose store answers when the gate opens. */
+const grantedLate = Effect.gen(function* () {
+  const store = yield* JobStore
+  const gate = yield* Effect.makeSemaphore(1)
+  const late = {
+    ...store,
+    exchange: (...told: Parameters<typeof store.exchange>) =>
+      Effect.tap(store.exchange(...told), () => gate.withPermits(1)(Effect.void))
+  }
+  const { job, seen } = yield* makeJob(() => Effect.void)
+  const queue = yield* JobQueue
+  yield* gate.take(1)
+  yield* queue.enqueue(job, { text: "late" })
+  yield* Effect.forkScoped(Effect.provideService(Worker.run(Job.jobs(job)), JobStore, late))
+  yield* settled({ ...empty, inHand: 1 })
+  return { gate, seen, store }
+})
+
 describe("a worker", () => {
   it.scoped("begins nothing whose lease it lost while the answer was on its way", () =>
     Effect.gen(function* () {
-      const store = yield* JobStore
-      const gate = yield* Effect.makeSemaphore(1)
-      // Granted at once, answered when the gate opens.
-      const late = {
-        ...store,
-        exchange: (...told: Parameters<typeof store.exchange>) =>
-          Effect.tap(store.exchange(...told), () => gate.withPermits(1)(Effect.void))
-      }
-      const { job, seen } = yield* makeJob(() => Effect.void)
-      const queue = yield* JobQueue
-      yield* gate.take(1)
-      yield* queue.enqueue(job, { text: "late" })
-      yield* Effect.forkScoped(Effect.provideService(Worker.run(Job.jobs(job)), JobStore, late))
-      yield* settled({ ...empty, inHand: 1 })
+      const { gate, seen, store } = yield* grantedLate
       yield* TestClock.adjust("31 seconds")
       const taken = yield* store.exchange([], 1)
       expect(taken.grants).toMatchObject([{ deliveries: 2 }])
@@ -47,19 +52,7 @@ describe("a worker", () => {
   it.scoped("begins a late grant that still holds", () => {
     const { layer, lines } = logging()
     return Effect.gen(function* () {
-      const store = yield* JobStore
-      const gate = yield* Effect.makeSemaphore(1)
-      const late = {
-        ...store,
-        exchange: (...told: Parameters<typeof store.exchange>) =>
-          Effect.tap(store.exchange(...told), () => gate.withPermits(1)(Effect.void))
-      }
-      const { job, seen } = yield* makeJob(() => Effect.void)
-      const queue = yield* JobQueue
-      yield* gate.take(1)
-      yield* queue.enqueue(job, { text: "late" })
-      yield* Effect.forkScoped(Effect.provideService(Worker.run(Job.jobs(job)), JobStore, late))
-      yield* settled({ ...empty, inHand: 1 })
+      const { gate, seen } = yield* grantedLate
       yield* TestClock.adjust("11 seconds")
       yield* gate.release(1)
       expect(yield* Queue.take(seen)).toMatchObject({ text: "late" })

@@ -3,6 +3,7 @@
  * (retries or fresh messages first) the model takes its choice, and says whether it was allowed.
  */
 import { type Lease, maxDeliveries, type Settlement, suspectFrom } from "../../../src/JobStore.ts"
+import type { Held } from "./Real.ts"
 
 /** A message from its first grant to its end. */
 interface Custody {
@@ -215,19 +216,7 @@ export const letGo = ({ state }: Model): void => {
 }
 
 /** What Redis holds, in the words of the model's state; throws where the two differ. */
-export const compare = (
-  { state }: Model,
-  held: {
-    readonly waiting: ReadonlyArray<string>
-    readonly arrived: ReadonlyArray<string>
-    readonly job: ReadonlyArray<string>
-    readonly meta: ReadonlyArray<string>
-    readonly history: ReadonlyArray<string>
-    readonly inflight: ReadonlyArray<string>
-    readonly delayed: ReadonlyArray<string>
-    readonly dead: number
-  }
-): void => {
+export const compare = ({ state }: Model, held: Held): void => {
   const pairs = (hash: ReadonlyArray<string>) =>
     hash.flatMap((key, index) => (index % 2 === 0 ? [[key, hash[index + 1]] as const] : []))
   const sorted = <A>(items: Iterable<A>) => [...items].map((item) => JSON.stringify(item)).sort()
