@@ -3,10 +3,11 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import { type Call, type Attempt as JobAttempt, JobFailure, type Prepared } from "./Job.ts"
+import { type Call, type End, type Attempt as JobAttempt, JobFailure, type Prepared } from "./Job.ts"
 import * as Metrics from "./Metrics.ts"
 import { thrown } from "./QueueLogger/redact.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
@@ -123,6 +124,20 @@ const log = <R>(input: Input<R>, outcome: Outcome, millis: number): Effect.Effec
   }
 }
 
+/** What a job does at its end may take so long: it holds a slot. */
+const endLimit = Duration.seconds(10)
+
+/** Tells a job that it will never be done. */
+export const end = <R>(
+  { ended }: Pick<Prepared<R>, "ended">,
+  _tag: End["_tag"],
+  detail: string
+): Effect.Effect<void, never, R> =>
+  Effect.interruptible(ended({ _tag, detail })).pipe(
+    Effect.timeoutFail({ duration: endLimit, onTimeout: () => new Error("it took too long") }),
+    Effect.catchAllCause((cause) => Effect.logError(`what the job does at its end failed: ${thrown(cause)}`))
+  )
+
 const tooLate = <R>({ attempt }: Input<R>) =>
   attempt.expiresAt === undefined
     ? "older than such a job may become before it is begun"
@@ -143,9 +158,7 @@ export const perform = <R>(input: Input<R>): Effect.Effect<Outcome, never, R> =>
       yield* Metrics.attempt(outcome._tag, millis)
       yield* log(input, outcome, millis)
       if (outcome._tag === "Dead" || outcome._tag === "Expired") {
-        yield* Effect.catchAllCause(input.prepared.ended(outcome), (cause) =>
-          Effect.logError(`what the job does at its end failed: ${thrown(cause)}`)
-        )
+        yield* end(input.prepared, outcome._tag, outcome.detail)
       }
       return outcome
     }).pipe(Effect.annotateLogs("id", input.attempt.jobId))

@@ -71,7 +71,7 @@ export interface End {
 /** A job whose arguments were accepted. */
 export interface Prepared<out R> {
   readonly perform: (attempt: Attempt) => Effect.Effect<void, JobFailure<Call>, R>
-  /** Runs once the job is known to be never done. */
+  /** Runs after the attempt that found the job to be never done. */
   readonly ended: (end: End) => Effect.Effect<void, never, R>
   /** How old a job without an expiry may become; absent: as its policy says. */
   readonly maxAge: Duration.Duration | undefined
@@ -145,7 +145,10 @@ export const make = <A, I extends { readonly [K in keyof I]: unknown }, R>(optio
   readonly timeout?: Duration.DurationInput
   /** How old a job with these arguments may become that has no expiry. Default: the policy's. */
   readonly maxAge?: (args: A) => Duration.Duration | undefined
-  /** Runs when a job is dead or expired, once; what it throws is logged and changes nothing. Default: nothing. */
+  /**
+   * Runs after the attempt that found the job dead or expired, before the store knows: once more where the worker dies
+   * between. It may take 10 seconds; what it throws is logged and changes nothing. Default: nothing.
+   */
   readonly ended?: (args: A, end: End) => Effect.Effect<void, never, R>
   /** The handler ends by itself when it is told to stop, so that it is never interrupted and its answer never lost. */
   readonly heedsStop?: boolean

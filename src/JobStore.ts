@@ -26,13 +26,18 @@ export interface Grant {
   readonly firstTakenAt: number
 }
 
+/**
+ * Why a job will never be done. `Poison`: it was granted too often without an end; `Backlog`: it waited since before the
+ * first start of a worker.
+ */
+export type DeadReason = "Failed" | "Expired" | "UnknownJob" | "InvalidArguments" | "Undecodable" | "Poison" | "Backlog"
+
 /** What remains of a job that will never be done: no argument, no body. */
 export interface DeadLetter {
   /** Absent when the message could not be read. */
   readonly jobId: string | undefined
   readonly job: string | undefined
-  /** `Failed`, `Expired`, `UnknownJob`, `InvalidArguments`, `Undecodable` or, buried by the store itself, `Poison`. */
-  readonly reason: string
+  readonly reason: DeadReason
   readonly detail: string
   readonly attempts: number
   readonly deliveries: number

@@ -134,7 +134,11 @@ class State {
 
   nextDueIn(now: number): number | undefined {
     let earliest: number | undefined
-    for (const entry of this.entries.values()) earliest = Math.min(earliest ?? entry.until, entry.until)
+    for (const { deliveries, token, until } of this.entries.values()) {
+      // One under suspicion that was passed by waits for the end of another.
+      const isPassed = token === undefined && until <= now && deliveries + 1 >= suspectFrom
+      if (!isPassed) earliest = Math.min(earliest ?? until, until)
+    }
     return earliest === undefined ? undefined : Math.max(0, earliest - now)
   }
 }

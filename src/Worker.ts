@@ -202,7 +202,6 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     yield* Effect.forkScoped(Effect.schedule(lasting("the heartbeat", beat), Schedule.spaced(heartbeat)))
     yield* Effect.forkScoped(Effect.schedule(lasting("the sweep", inHand.sweep), Schedule.spaced("1 second")))
     yield* Effect.forkScoped(Effect.schedule(lasting("the summary", makeSummary(store)), Schedule.spaced("1 minute")))
-    yield* Effect.forkScoped(Effect.schedule(lasting("the watchdog", loop.watch), TakeLoop.watchInterval))
     const drain = Drain.make({
       inHand,
       turn: take,
@@ -211,7 +210,9 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
       stopTaking: turn.stopTaking
     })
     const taking = yield* Effect.acquireRelease(Effect.forkDaemon(Effect.interruptible(loop.run)), drain)
+    // These end before a stop begins: then the loop comes round no more.
     yield* Effect.forkScoped(Effect.forever(lasting("the wake-up", loop.wakeUp)))
+    yield* Effect.forkScoped(Effect.schedule(lasting("the watchdog", loop.watch), TakeLoop.watchInterval))
     return yield* Fiber.join(taking)
   }).pipe(Effect.scoped, Effect.annotateLogs("service", "edumfa-queue.worker"))
 

@@ -14,6 +14,9 @@ import { allowWrites, custody, keyNames, number, numbers } from "./custody.ts"
 /** How many messages one call buries: a few milliseconds of Redis' time. */
 const chunk = 500
 
+/** And how large they are together, one more than that: so much crosses any network in time. */
+const chunkBytes = 1024 * 1024
+
 /**
  * Whether a worker may take from this queue: 0, or how many messages wait that no worker of ours has ever decided about.
  * `decision` is `send`, `bury` or empty; once one was made, or few enough wait, the queue is ours for ever. What is to
@@ -33,7 +36,8 @@ local waiting = redis.call('LLEN', key_queue) + redis.call('LLEN', key_arrived)
 local limit = tonumber(arg_limit)
 if limit > 0 and waiting > limit and arg_decision == '' then return { waiting, 0 } end
 if waiting > 0 and arg_decision == 'bury' then
-  redis.call('HSET', key_counters, 'burying', waiting)
+  -- What falls due later is no part of it.
+  redis.call('HSET', key_counters, 'burying', waiting, 'burying_due', now / 1000 + arg_schedule_offset)
   return { 0, waiting }
 end
 redis.call('HSET', key_counters, 'served', score(now))
@@ -47,18 +51,30 @@ return { 0, 0 }
   }
 })
 
-/** The messages that wait, at most `limit`, in the order in which they would be taken. */
+/** The oldest messages of the backlog, at most `limit`, and no more when `max_bytes` are passed. */
 const oldest = Script.make({
   name: "oldest",
   keys: keyNames,
-  args: ["limit", "schedule_offset"],
-  body: `${custody}
-local limit = tonumber(arg_limit)
-local found = redis.call('ZRANGEBYSCORE', key_schedule, '-inf', now / 1000 + arg_schedule_offset, 'LIMIT', 0, limit)
+  args: ["limit", "max_bytes"],
+  body: `
+local found, size = {}, 0
+local function is_full(bytes)
+  found[#found + 1] = bytes
+  size = size + #bytes
+  return #found >= tonumber(arg_limit) or size >= tonumber(arg_max_bytes)
+end
 for _, list in ipairs({ key_arrived, key_queue }) do
-  local rest = limit - #found
-  local part = rest > 0 and redis.call('LRANGE', list, -rest, -1) or {}
-  for i = #part, 1, -1 do found[#found + 1] = part[i] end
+  local index = -1
+  local bytes = redis.call('LINDEX', list, index)
+  while bytes do
+    if is_full(bytes) then return found end
+    index = index - 1
+    bytes = redis.call('LINDEX', list, index)
+  end
+end
+local due = redis.call('HGET', key_counters, 'burying_due') or '-inf'
+for _, bytes in ipairs(redis.call('ZRANGEBYSCORE', key_schedule, '-inf', due, 'LIMIT', 0, arg_limit)) do
+  if is_full(bytes) then return found end
 end
 return found
 `,
@@ -75,18 +91,17 @@ return found
 const buryScript = Script.make({
   name: "bury",
   keys: keyNames,
-  args: ["dead_cap", "schedule_offset"],
+  args: ["dead_cap"],
   body: `${custody}
 ${allowWrites}
 local left = tonumber(redis.call('HGET', key_counters, 'burying') or 0)
+local until_due = redis.call('HGET', key_counters, 'burying_due') or '-inf'
 local function next_message()
-  local due = redis.call('ZRANGEBYSCORE', key_schedule, '-inf', now / 1000 + arg_schedule_offset, 'LIMIT', 0, 1)[1]
-  if due then return due, key_schedule end
   for _, list in ipairs({ key_arrived, key_queue }) do
     local bytes = redis.call('LINDEX', list, -1)
     if bytes then return bytes, list end
   end
-  return nil, nil
+  return redis.call('ZRANGEBYSCORE', key_schedule, '-inf', until_due, 'LIMIT', 0, 1)[1], key_schedule
 end
 for i = first_rest, #ARGV, 2 do
   local bytes, from = next_message()
@@ -98,7 +113,7 @@ end
 -- Somebody else may have taken from the list meanwhile.
 if left <= 0 or not next_message() then
   left = 0
-  redis.call('HDEL', key_counters, 'burying')
+  redis.call('HDEL', key_counters, 'burying', 'burying_due')
   redis.call('HSET', key_counters, 'served', score(now))
 else
   redis.call('HSET', key_counters, 'burying', left)
@@ -137,15 +152,14 @@ export const admit = (
 
 /** Buries the oldest messages of the backlog, some hundred of them; answers with how many are left. */
 export const bury = (
-  { redis, keys, scheduleOffset, deadCap }: Place,
+  { redis, keys, deadCap }: Place,
   letter: (bytes: Uint8Array) => DeadLetter
 ): Effect.Effect<number, RedisError> =>
   Effect.gen(function* () {
-    const schedule_offset = yield* scheduleOffset
-    const messages = yield* redis.run(oldest, { ...keys }, { limit: chunk, schedule_offset })
+    const messages = yield* redis.run(oldest, { ...keys }, { limit: chunk, max_bytes: chunkBytes })
     const pairs = messages.flatMap((bytes) => [
       createHash("sha1").update(bytes).digest("hex"),
       JSON.stringify(letter(bytes))
     ])
-    return yield* redis.run(buryScript, { ...keys }, { dead_cap: deadCap, schedule_offset }, pairs)
+    return yield* redis.run(buryScript, { ...keys }, { dead_cap: deadCap }, pairs)
   })

@@ -2,7 +2,7 @@
  * The script of the take loop: settles, reclaims and grants in one call.
  */
 import * as Script from "../Redis/Script.ts"
-import { custody, keyNames } from "./custody.ts"
+import { allowWrites, custody, keyNames } from "./custody.ts"
 import { decode } from "./Reply.ts"
 
 /** How many expired leases, old digests or old letters one call looks at: bounds the time of a call. */
@@ -56,7 +56,7 @@ end
 ${custody}
 -- These change nothing. The first is a write that Redis allows at maxmemory, after which the others of a script are allowed
 -- too; and what an ACL denies shows here, before anything is copied that could not be removed from its old place.
-redis.call('ZREM', key_inflight, '')
+${allowWrites}
 redis.call('ZADD', key_inflight, 'XX', 0, '')
 redis.call('HDEL', key_job, '')
 redis.call('LTRIM', key_arrived, 0, -1)

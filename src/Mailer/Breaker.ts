@@ -9,13 +9,12 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
-import { type Delivery, MailerError, type MailerReason } from "../Mailer.ts"
+import { MailerError, type MailerReason } from "../Mailer.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
 import { BreakerStore, maxStates } from "./Breaker/BreakerStore.ts"
 import * as Circuit from "./Breaker/Circuit.ts"
 import * as Circuits from "./Breaker/Circuits.ts"
-import { Denials } from "./Breaker/Denials.ts"
 import { Share } from "./Breaker/Share.ts"
 import type { Credentials } from "./login.ts"
 import { key } from "./ServerOptions.ts"
@@ -39,11 +38,11 @@ export interface Breaker {
     server: SmtpServer,
     /** Hands out what gives the mail up, as long as it is not sent. */
     send: (begun: (giveUp: (error: MailerError) => void) => void) => Effect.Effect<A, MailerError>,
-    /** Whether the mail got a connection: what became of the others was reported where they were opened. */
-    isConnected: () => boolean
+    /** Whether this mail's failure is to be reported: what became of a connection was, where it was opened. */
+    isOurs: () => boolean,
+    /** Whether by this answer the server denies everybody, which opens the breaker. Default: it does not. */
+    isDenied?: (answer: A) => boolean
   ) => Effect.Effect<A, MailerError>
-  /** Notes whom the server denied. True: it takes nothing from us, whoever it is for, and the breaker is open. */
-  readonly denied: (server: SmtpServer, delivery: Delivery) => Effect.Effect<boolean>
 }
 
 /** As the worker's own. */
@@ -86,6 +85,9 @@ const spread = (rules: Circuit.Rules, rest: number) =>
 
 const postponed = (detail: string, retryIn: number) =>
   new MailerError({ reason: "BreakerOpen", verdict: "Postponed", detail, retryIn })
+
+/** What a server that denies everybody has to say. */
+const denial = "it refuses all recipients with 5.7.x; is this worker allowed to send by it?"
 
 /** Makes one for a mailer; its state is in the store. */
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
@@ -142,16 +144,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       return yield* new MailerError({ reason, verdict, detail, cause, retryIn: yield* spread(rules, rest) })
     })
 
-  const denials = new Denials()
-
   return {
-    denied: (server, delivery) =>
-      Effect.gen(function* () {
-        if (!denials.note(key(server), delivery)) return false
-        const detail = "it refuses all recipients with 5.7.x; is this worker allowed to send by it?"
-        yield* circuits.failed(connectBreaker(server), "Configuration", detail)
-        return true
-      }),
     admit: (server, credentials, open) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.gen(function* () {
@@ -172,7 +165,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
           return yield* exit
         })
       ),
-    guard: (server, send, isConnected) =>
+    guard: (server, send, isOurs, isDenied = () => false) =>
       Effect.gen(function* () {
         const place = key(server)
         const refused = (retryIn: number) =>
@@ -192,12 +185,13 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
         }).pipe(
           Effect.ensuring(Effect.sync(() => share.leave(hand))),
           Effect.tapBoth({
-            onSuccess: () => answered,
+            onSuccess: (answer) =>
+              isDenied(answer) ? circuits.failed(connectBreaker(server), "Configuration", denial) : answered,
             onFailure: ({ detail, reason }) => {
               if (unasked.has(reason)) return Effect.void
               if (!silences.has(reason)) return answered
               share.failed(place)
-              return isConnected() ? circuits.failed(connectBreaker(server), "Silence", detail) : Effect.void
+              return isOurs() ? circuits.failed(connectBreaker(server), "Silence", detail) : Effect.void
             }
           })
         )

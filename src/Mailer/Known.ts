@@ -40,7 +40,8 @@ export const layerShared: Layer.Layer<Known, never, BreakerStore> = Layer.effect
     const isNewToAll = Effect.fnUntraced(function* (hostPort: string) {
       const name = `password ${hostPort}`
       const { now, stored } = yield* exchange(name)
-      if (stored === "") yield* exchange(name, { expected: "", next: `${now}|known` })
+      // Written anew at each start, lest one that is in use is taken for forgotten.
+      yield* exchange(name, { expected: stored, next: `${now}|known` })
       return stored === ""
     })
     return {

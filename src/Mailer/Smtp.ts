@@ -10,6 +10,7 @@ import { type Delivery, type Mail, Mailer, MailerError, type Refusal, type SendO
 import type { SmtpServer } from "../SmtpServer.ts"
 import { type Accepted, accept } from "./Acceptance.ts"
 import { type BreakerStore, layerMemory } from "./Breaker/BreakerStore.ts"
+import { Denials } from "./Breaker/Denials.ts"
 import * as Breaker from "./Breaker.ts"
 import type * as Connection from "./Connection.ts"
 import * as Connections from "./Connections.ts"
@@ -115,6 +116,7 @@ export const make = (options: Options = {}) =>
     const breaker = yield* Breaker.make(options.breaker)
     const connections = yield* Connections.make(breaker)
     const watch = yield* Watch.make
+    const denials = new Denials()
     const ehloName = options.ehlo === undefined ? yield* Effect.cached(EhloName.find) : Effect.succeed(options.ehlo)
 
     const credentialsOf = (server: SmtpServer): Effect.Effect<Credentials | undefined, MailerError> => {
@@ -151,12 +153,22 @@ export const make = (options: Options = {}) =>
             () => progress.stage === "Envelope"
           )
           .pipe(Effect.catchTag("SmtpFault", (fault) => toMailerError(fault, progress.stage, confidential)))
+        let isOverdue = false
+        const overdue = () => {
+          isOverdue = true
+        }
+        let isDenied = false
         const delivery = yield* breaker.guard(
           server,
-          (begun) => watch.over(work, { progress, stop, timeout: server.timeout, begun }),
-          () => progress.stage !== "Connect"
+          (begun) => watch.over(work, { progress, stop, timeout: server.timeout, begun, overdue }),
+          () => isOverdue || progress.stage !== "Connect",
+          (it) => {
+            isDenied = denials.note(key(server), it)
+            return isDenied
+          }
         )
-        if (yield* breaker.denied(server, delivery)) yield* connections.forget(destination)
+        // The next mail opens one, and asks the breaker.
+        if (isDenied) yield* connections.forget(destination)
         return delivery
       }).pipe(Effect.uninterruptible)
 

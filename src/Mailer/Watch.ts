@@ -21,6 +21,8 @@ interface Watched {
   readonly timeout: number
   /** Is handed what gives the mail up, which does nothing once its final dot was handed over. */
   readonly begun?: (giveUp: (error: MailerError) => void) => void
+  /** Is told that the mail's time is over, whoever set it: the mail server kept it waiting. */
+  readonly overdue?: () => void
 }
 
 export interface Watch {
@@ -50,14 +52,18 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
   const look = Effect.map(Monotonic.millis, (now) => {
     for (const entry of entries) if (entry.deadline <= now) entry.overdue()
   })
+  let isSweeping = false
   // Runs only while there is something to watch.
   const sweep = Effect.whileLoop({
-    while: () => entries.size > 0,
+    while: () => {
+      isSweeping = entries.size > 0
+      return isSweeping
+    },
     body: () => Effect.zipRight(Effect.sleep(interval), look),
     step: () => {}
   })
 
-  const over = <A>(work: Effect.Effect<A, MailerError>, { begun, progress, stop, timeout }: Watched) =>
+  const over = <A>(work: Effect.Effect<A, MailerError>, { begun, overdue, progress, stop, timeout }: Watched) =>
     Effect.gen(function* () {
       const now = yield* Monotonic.millis
       const fiber = yield* work.pipe(
@@ -81,16 +87,21 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
         deadline: now + limit,
         overdue: () => {
           if (Progress.abandon(progress)) {
+            overdue?.()
             giveUp(failure("Timeout", `the mail server took more than ${limit} ms`))
           }
         }
       }
       entries.add(entry)
-      if (entries.size === 1) yield* Effect.forkIn(Effect.interruptible(sweep), scope)
+      if (!isSweeping) {
+        isSweeping = true
+        yield* Effect.forkIn(Effect.interruptible(sweep), scope)
+      }
       const forget = stop.unsafeListen((why) => {
-        if (Progress.abandon(progress)) {
-          giveUp(failure("Stopped", `stopped before the final dot: ${why}`))
-        }
+        if (!Progress.abandon(progress)) return
+        if (why !== "Deadline") return giveUp(failure("Stopped", `stopped before the final dot: ${why}`))
+        overdue?.()
+        giveUp(failure("Timeout", "the attempt took too long"))
       })
       fiber.addObserver((exit) => Deferred.unsafeDone(ended, exit))
       const exit = yield* Effect.exit(Deferred.await(ended))

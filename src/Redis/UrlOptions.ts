@@ -22,7 +22,7 @@ type Scheme = "redis://" | "rediss://" | "unix://"
 /** Options of redis-py that mean nothing here, and why. */
 const withoutEffect: ReadonlyMap<string, string> = new Map([
   ["health_check_interval", "every command finds out a dead connection"],
-  ["max_connections", "a worker has two connections, a server one"],
+  ["max_connections", "a worker has three connections, a server one"],
   ["retry_on_timeout", "a connection that gives no answer is replaced"],
   ["retry_on_error", "a connection that gives no answer is replaced"],
   ["socket_read_size", "it is the system's"],

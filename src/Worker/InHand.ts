@@ -34,6 +34,7 @@ export class InHand {
   /** By token: the same job may be in hand again, under a newer lease, before its former attempt has ended. */
   private readonly hands = new Map<string, Hand>()
   private settlements: Array<Settlement> = []
+  private isAsking = false
   /** Told in the exchange under way, whose answer is not there yet. */
   private telling: ReadonlyArray<Settlement> = []
   /** Told before, by an exchange that was not answered: the store may know them. */
@@ -59,8 +60,9 @@ export class InHand {
     return this.settlements.length + this.telling.length
   }
 
+  /** Nothing is in hand, untold, or on its way from the store. */
   get isIdle(): boolean {
-    return this.hands.size === 0 && this.untold === 0
+    return this.hands.size === 0 && this.untold === 0 && !this.isAsking
   }
 
   /** The ids of the jobs in hand, as far as they could be read. */
@@ -72,11 +74,16 @@ export class InHand {
     return [...this.hands.values()].map((hand) => hand.lease)
   }
 
-  /** The settlements to tell now; `told` or `notTold` must follow. */
+  /** The settlements to tell now; `told` or `notTold` must follow, and `settledTurn` when what came back is in hand. */
   take(): ReadonlyArray<Settlement> {
+    this.isAsking = true
     this.telling = this.settlements
     this.settlements = []
     return this.telling
+  }
+
+  settledTurn(): void {
+    this.isAsking = false
   }
 
   told(): void {

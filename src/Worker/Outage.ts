@@ -17,7 +17,7 @@ export const storePause = Duration.millis(500)
 const firstPause = Duration.millis(50)
 
 /** Often enough to be seen, too rare to fill a disk. */
-const pause = Duration.toMillis("1 minute")
+const lineEvery = Duration.toMillis("1 minute")
 
 interface Down {
   readonly since: number
@@ -48,7 +48,7 @@ export const make = (wait: Duration.Duration | undefined): Effect.Effect<Outage>
       const now = yield* Monotonic.millis
       const down = yield* Ref.get(ref)
       const { since, said } = down ?? { since: now, said: HashMap.empty<string, number>() }
-      const isNew = now - Option.getOrElse(HashMap.get(said, error.detail), () => now - pause) >= pause
+      const isNew = now - Option.getOrElse(HashMap.get(said, error.detail), () => now - lineEvery) >= lineEvery
       if (isNew) yield* Effect.logError(`${error.detail}; jobs wait, trying on`)
       yield* Ref.set(ref, { since, said: isNew ? HashMap.set(said, error.detail, now) : said })
       return now - since

@@ -9,7 +9,14 @@ import * as Attempt from "../Attempt.ts"
 import * as Huey from "../Huey.ts"
 import * as Job from "../Job.ts"
 import * as JobId from "../JobId.ts"
-import { type DeadLetter, type Grant, maxDeliveries, poisonDetail, type Settlement } from "../JobStore.ts"
+import {
+  type DeadLetter,
+  type DeadReason,
+  type Grant,
+  maxDeliveries,
+  poisonDetail,
+  type Settlement
+} from "../JobStore.ts"
 import type { RetryPolicy } from "../RetryPolicy.ts"
 import type { Handle } from "./InHand.ts"
 
@@ -23,47 +30,49 @@ export interface Options {
 
 type Known = Pick<DeadLetter, "jobId" | "job">
 
-const bury = (grant: Grant, known: Known, reason: string, detail: string): Settlement => {
+const bury = (grant: Grant, known: Known, reason: DeadReason, detail: string): Settlement => {
   const { lease, attempts, deliveries, firstTakenAt } = grant
   return { _tag: "Dead", lease, letter: { ...known, reason, detail, attempts, deliveries, firstTakenAt } }
 }
 
 /** Buries a message that never became an attempt, which would have logged its end. */
-const reject = (grant: Grant, known: Known, reason: string, detail: string): Effect.Effect<Settlement> =>
+const reject = (grant: Grant, known: Known, reason: DeadReason, detail: string): Effect.Effect<Settlement> =>
   Effect.logError(`dead: ${reason}: ${detail}`).pipe(
     Effect.annotateLogs({ job: known.job ?? "?", id: known.jobId ?? "?", attempt: grant.attempts + 1 }),
     Effect.as(bury(grant, known, reason, detail))
   )
 
-const settle = (
+const settle = <R>(
   { codec }: Options,
   grant: Grant,
   message: Huey.Message,
+  { ended }: Job.Prepared<R>,
   outcome: Attempt.Outcome
-): Option.Option<Settlement> => {
+): Effect.Effect<Option.Option<Settlement>, never, R> => {
   const { lease } = grant
   const known = { jobId: message.id, job: message.name }
   switch (outcome._tag) {
     case "Done":
     case "Released":
-      return Option.some({ _tag: outcome._tag, lease })
+      return Effect.succeedSome({ _tag: outcome._tag, lease })
     case "Retry": {
       const { counted, delay, detail, postponed, remaining } = outcome
       const retry = { _tag: outcome._tag, lease, delay, counted, ...(postponed ? {} : { detail }) }
-      if (remaining === undefined) return Option.some(retry)
-      return Option.some(
-        Either.match(codec.encode(Huey.withCall(message, remaining)), {
-          onLeft: (error) => bury(grant, known, "Failed", `what remains of it cannot be written: ${error.detail}`),
-          onRight: (bytes) => ({ ...retry, bytes })
-        })
-      )
+      if (remaining === undefined) return Effect.succeedSome(retry)
+      return Either.match(codec.encode(Huey.withCall(message, remaining)), {
+        onRight: (bytes) => Effect.succeedSome({ ...retry, bytes }),
+        onLeft: (error) => {
+          const why = `what remains of it cannot be written: ${error.detail}`
+          return Effect.zipLeft(Effect.asSome(reject(grant, known, "Failed", why)), Attempt.end({ ended }, "Dead", why))
+        }
+      })
     }
     case "Dead":
-      return Option.some(bury(grant, known, "Failed", outcome.detail))
+      return Effect.succeedSome(bury(grant, known, "Failed", outcome.detail))
     case "Expired":
-      return Option.some(bury(grant, known, "Expired", outcome.detail))
+      return Effect.succeedSome(bury(grant, known, "Expired", outcome.detail))
     case "LostLease":
-      return Option.none()
+      return Effect.succeedNone
   }
 }
 
@@ -131,6 +140,6 @@ export const make =
         endsAt: message.expiresAt ?? bornAt(grant, message) + Duration.toMillis(prepared.right.maxAge ?? policy.maxAge),
         now: options.now
       })
-      return settle(options, grant, message, outcome)
+      return yield* settle(options, grant, message, prepared.right, outcome)
       // All around a handler is uninterruptible, so that an outcome is always settled.
     }).pipe(Effect.uninterruptible)

@@ -53,11 +53,19 @@ export const make = <R>(options: Options<R>): Turn<R> => {
   const isLate = (millis: number) => millis > Duration.toMillis(store.lease) / 3
   let taking = true
 
+  /** What is not begun, for nobody knows whether it is still ours, goes back. */
+  const extendLate = (grants: ReadonlyArray<Grant>) =>
+    Effect.tapError(store.extend(grants.map(({ lease }) => lease)), () =>
+      Effect.sync(() => {
+        for (const grant of grants) inHand.release(grant)
+      })
+    )
+
   /** Grants whose leases still hold. One that would be begun late may have lost its lease meanwhile. */
   const stillHeld = (grants: ReadonlyArray<Grant>, millis: number) =>
     grants.length === 0 || !isLate(millis)
       ? Effect.succeed(grants)
-      : Effect.flatMap(store.extend(grants.map(({ lease }) => lease)), (held) => {
+      : Effect.flatMap(extendLate(grants), (held) => {
           const kept = grants.filter((_, index) => held[index] === true)
           return Effect.as(
             Effect.logWarning(`${grants.length} grants came ${millis} ms late, ${kept.length} of them still hold`),
@@ -85,7 +93,7 @@ export const make = <R>(options: Options<R>): Turn<R> => {
     yield* Metric.set(Metrics.inHand, inHand.size)
     yield* Metric.set(Metrics.lastExchange, reply.now / 1_000)
     return reply.nextDueIn
-  }).pipe(Effect.uninterruptible)
+  }).pipe(Effect.ensuring(Effect.sync(() => inHand.settledTurn())), Effect.uninterruptible)
 
   return {
     take,

@@ -18,10 +18,18 @@ import { empty, logging, makeJob, settled, start } from "../services/TestWorker.
 const grantedLate = Effect.gen(function* () {
   const store = yield* JobStore
   const gate = yield* Effect.makeSemaphore(1)
+  let failing = 0
   const late = {
     ...store,
     exchange: (...told: Parameters<typeof store.exchange>) =>
-      Effect.tap(store.exchange(...told), () => gate.withPermits(1)(Effect.void))
+      Effect.tap(store.exchange(...told), () => gate.withPermits(1)(Effect.void)),
+    extend: (...leases: Parameters<typeof store.extend>) =>
+      failing-- > 0
+        ? Effect.fail(new JobStoreError({ reason: "Unavailable", detail: "as scripted" }))
+        : store.extend(...leases)
+  }
+  const extendFails = (times: number) => {
+    failing = times
   }
   const { job, seen } = yield* makeJob(() => Effect.void)
   const queue = yield* JobQueue
@@ -29,7 +37,7 @@ const grantedLate = Effect.gen(function* () {
   yield* queue.enqueue(job, { text: "late" })
   yield* Effect.forkScoped(Effect.provideService(Worker.run(Job.jobs(job)), JobStore, late))
   yield* settled({ ...empty, inHand: 1 })
-  return { gate, seen, store }
+  return { extendFails, gate, seen, store }
 })
 
 describe("a worker", () => {
@@ -46,6 +54,38 @@ describe("a worker", () => {
       const [grant] = taken.grants
       const settledNow = grant === undefined ? [] : [{ _tag: "Done" as const, lease: grant.lease }]
       expect((yield* store.exchange(settledNow, 0)).settled).toEqual([true])
+    }).pipe(Effect.provide(Memory.layer()))
+  )
+
+  it.scoped("gives back late grants that it cannot ask about, and does not wait for the end of their leases", () =>
+    Effect.gen(function* () {
+      const { extendFails, gate, seen } = yield* grantedLate
+      yield* TestClock.adjust("11 seconds")
+      extendFails(1)
+      yield* gate.release(1)
+      yield* TestClock.adjust("1 second")
+      expect(yield* Queue.take(seen)).toMatchObject({ text: "late", number: 1 })
+      const counts = yield* Effect.flatMap(JobStore, (store) => store.counts)
+      expect(counts.inHand).toBe(0)
+    }).pipe(Effect.provide(Memory.layer()))
+  )
+
+  it.scoped("asks for no new connections while it stops, however long that takes", () =>
+    Effect.gen(function* () {
+      const store = yield* JobStore
+      let reconnects = 0
+      const counting = { ...store, reconnect: Effect.sync(() => void reconnects++) }
+      const { enqueue, next, worker } = yield* Effect.provideService(
+        start(() => Effect.never, { grace: "90 seconds", timeout: "1 hour" }),
+        JobStore,
+        counting
+      )
+      yield* enqueue("slow")
+      yield* next
+      const stopped = yield* Effect.fork(Fiber.interrupt(worker))
+      yield* TestClock.adjust("95 seconds")
+      yield* Fiber.join(stopped)
+      expect(reconnects).toBe(0)
     }).pipe(Effect.provide(Memory.layer()))
   )
 

@@ -11,6 +11,9 @@ export interface Hand {
   giveUp: (() => void) | undefined
 }
 
+/** More are forgotten: a site has a few mail servers, and a job may name any. */
+const maxSilent = 1_000
+
 /** Counts and tells; synchronous, since it is asked for every mail. */
 export class Share {
   private readonly limit: number
@@ -48,6 +51,7 @@ export class Share {
   }
 
   failed(server: string): void {
+    if (this.silent.size >= maxSilent) this.silent.clear()
     this.silent.add(server)
   }
 
@@ -63,7 +67,7 @@ export class Share {
       const heardAt = this.heardAt.get(server) ?? 0
       const late = [...hands].filter((hand) => now - Math.max(hand.since, heardAt) >= this.patience)
       if (hands.size <= this.limit || late.length === 0) continue
-      this.silent.add(server)
+      this.failed(server)
       for (const hand of late.slice(this.limit - hands.size)) hand.giveUp?.()
     }
   }
