@@ -108,7 +108,7 @@ const log = <R>(input: Input<R>, outcome: Outcome, millis: number): Effect.Effec
       return annotated(Effect.logInfo("done"))
     case "Retry": {
       if (outcome.postponed) {
-        return annotated(Effect.logInfo(`waits ${(outcome.delay / 1_000).toFixed(1)} s: ${outcome.detail}`))
+        return annotated(Effect.logDebug(`waits ${(outcome.delay / 1_000).toFixed(1)} s: ${outcome.detail}`))
       }
       const cost = outcome.counted ? "" : ", at no cost of an attempt"
       return annotated(Effect.logWarning(`retry in ${(outcome.delay / 1_000).toFixed(1)} s${cost}: ${outcome.detail}`))

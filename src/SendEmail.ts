@@ -3,6 +3,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -130,16 +131,29 @@ export interface Options {
   readonly maxAges?: ReadonlyMap<string, Duration.Duration>
 }
 
+/** A year: nobody waits for a mail longer. */
+const maxAgeLimit = 31_536_000
+
 const maxAgesKey = "EDUMFA_QUEUE_WORKER_MAX_AGES"
 
 /** EDUMFA_QUEUE_WORKER_MAX_AGES: seconds from 1, by the identifier of an SMTP server, `{'otp': 300}`. */
-export const config: Config.Config<Options> = Config.hashMap(Config.number(), maxAgesKey).pipe(
-  Config.validate({
-    message: "expected seconds from 1 for each identifier of an SMTP server",
-    validation: (ages) => HashMap.every(ages, (seconds) => seconds >= 1)
-  }),
-  Config.withDefault(HashMap.empty<string, number>()),
-  Config.map((ages) => ({ maxAges: new Map(HashMap.toEntries(HashMap.map(ages, (age) => Duration.seconds(age)))) }))
+export const config: Config.Config<Options> = Config.all({
+  // A table is no text; what is no table would be left out, unseen.
+  text: Config.option(Config.string(maxAgesKey)),
+  ages: Config.option(Config.hashMap(Config.number(), maxAgesKey))
+}).pipe(
+  Config.mapOrFail(({ ages, text }) => {
+    const table = Option.getOrElse(ages, () => HashMap.empty<string, number>())
+    const isAge = (seconds: number) => seconds >= 1 && seconds <= maxAgeLimit
+    return Option.isSome(text) || !HashMap.every(table, isAge)
+      ? Either.left(
+          ConfigError.InvalidData(
+            [maxAgesKey],
+            `expected seconds from 1 to ${maxAgeLimit} by the identifier of an SMTP server, as in {'otp': 300}`
+          )
+        )
+      : Either.right({ maxAges: new Map(HashMap.toEntries(HashMap.map(table, (age) => Duration.seconds(age)))) })
+  })
 )
 
 /** The job with options. Its handler needs a Mailer, which whoever enqueues it does not. */

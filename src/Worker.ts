@@ -114,8 +114,13 @@ export const config: Config.Config<Pick<Options, "timeout" | "grace" | "heartbea
     timeout: Config.withDefault(seconds("EDUMFA_QUEUE_WORKER_TIMEOUT", 1, 3_600), defaultTimeout),
     grace: Config.withDefault(seconds("EDUMFA_QUEUE_WORKER_GRACE", 0, 3_600), defaultGrace),
     heartbeat,
-    firstBacklog: Config.integer("EDUMFA_QUEUE_WORKER_FIRST_BACKLOG").pipe(
-      Config.validate({ message: "expected a number of messages from 0", validation: (count) => count >= 0 }),
+    // Not by Config.integer, to which an empty variable is 0: that would switch the guard off.
+    firstBacklog: Config.string("EDUMFA_QUEUE_WORKER_FIRST_BACKLOG").pipe(
+      Config.validate({
+        message: "expected a number of messages from 0",
+        validation: (text) => /^\d{1,9}$/.test(text)
+      }),
+      Config.map(Number),
       Config.withDefault(defaultFirstBacklog)
     ),
     codec: Config.map(Huey.config, Huey.make)

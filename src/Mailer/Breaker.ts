@@ -171,7 +171,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
         const refused = (retryIn: number) =>
           postponed(`mail server ${place} does not answer, and has half of the slots`, retryIn)
         const hand = share.enter(place, yield* Monotonic.millis)
-        if (hand === undefined) return yield* refused(yield* spread(rules, rules.turn))
+        if (hand === undefined) return yield* refused(yield* spread(rules, rules.silence))
         if (share.isCrowded() && !isShedding) {
           isShedding = true
           yield* Effect.forkIn(Effect.interruptible(shed), scope)
@@ -181,7 +181,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
           return circuits.succeeded(connectBreaker(server))
         })
         return yield* send((giveUp) => {
-          hand.giveUp = () => giveUp(refused(rules.turn))
+          hand.giveUp = () => giveUp(refused(rules.silence))
         }).pipe(
           Effect.ensuring(Effect.sync(() => share.leave(hand))),
           Effect.tapBoth({

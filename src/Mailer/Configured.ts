@@ -9,6 +9,7 @@ import * as Either from "effect/Either"
 import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { normalizeDomain } from "../Domain.ts"
 import * as EncKey from "../EdumfaConfig/EncKey.ts"
 import * as RegularFile from "../EdumfaConfig/RegularFile.ts"
 import { EdumfaConfig, EdumfaConfigError } from "../EdumfaConfig.ts"
@@ -26,7 +27,10 @@ const onlyKey = "only"
 /** What may be said of a mail server. */
 const optionNames = ["verify", "ca", "allow_plaintext_auth", "connections"]
 
-const isAddress = (server: string) => /^(?:\[[^\]]+\]|[^:]+):\d{1,5}$/.test(server)
+const isAddress = (server: string) => {
+  const port = Number(/^(?:\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(server)?.[1] ?? 0)
+  return port > 0 && port <= 65_535
+}
 
 /** Each mail server with the names of its options: whatever is misspelt would be without effect, unseen. */
 const names = Config.hashMap(Config.hashMap(Config.string()), serversKey).pipe(
@@ -76,20 +80,34 @@ const servers = Config.hashMap(
  * `'only': True` beside them no other mail server gets a password.
  */
 export const config = Config.all({
-  ehlo: Config.option(Config.nonEmptyString("EDUMFA_QUEUE_WORKER_EHLO")),
+  ehlo: Config.string("EDUMFA_QUEUE_WORKER_EHLO").pipe(
+    Config.validate({
+      message: "expected a host name or an address in brackets",
+      validation: (name) => name.length <= 255 && normalizeDomain(name) === name
+    }),
+    Config.option
+  ),
   // In this order: the first to fail says the most.
   table: Config.map(Config.all([only, names, servers]), ([only, , servers]) => ({ only, servers }))
 })
 
 const readCertificates = (server: string, path: string) =>
   RegularFile.read(path).pipe(
-    Effect.map((bytes) => Buffer.from(bytes).toString()),
     Effect.mapError(
       (cause) =>
         new EdumfaConfigError({
           reason: "Unreadable",
           detail: `${serversKey}: the certificates of ${server} cannot be read from ${path} (${RegularFile.reason(cause)})`,
           cause
+        })
+    ),
+    Effect.map((bytes) => Buffer.from(bytes).toString()),
+    Effect.filterOrFail(
+      (text) => text.includes("-----BEGIN CERTIFICATE-----"),
+      () =>
+        new EdumfaConfigError({
+          reason: "Invalid",
+          detail: `${serversKey}: ${path} holds no certificates (PEM) for ${server}`
         })
     )
   )

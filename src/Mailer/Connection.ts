@@ -32,6 +32,8 @@ export interface Connection {
   readonly isAlive: () => boolean
   /** How many mails it has begun to send. */
   readonly mails: () => number
+  /** Ends it without a word; what is under way on it fails. */
+  readonly cut: () => void
   /** Nothing is sent for a while: silence is no fault then. */
   readonly rest: () => void
   readonly secure: boolean
@@ -138,6 +140,7 @@ export const open = (target: Session.Target): Effect.Effect<Connection, SmtpFaul
     return {
       isAlive: () => isAlive() && state !== "Broken",
       mails: () => mails,
+      cut: () => smtp.close(),
       rest: () => patience(0),
       secure: smtp.secure,
       loopback,

@@ -179,6 +179,14 @@ export const make = Effect.fnUntraced(function* (breaker: Breaker): Effect.fn.Re
     idleTimeToLive: idle
   })
 
+  // A pool waits for what is in use, as long as a mail server may take to answer to a final dot: who closes it has waited.
+  const inUse = new Set<Connection.Connection>()
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      for (const connection of inUse) connection.cut()
+    })
+  )
+
   return {
     forget: (destination) => RcMap.invalidate(pools, new Key(destination)),
     use: (destination, send, isUntouched) =>
@@ -201,7 +209,11 @@ export const make = Effect.fnUntraced(function* (breaker: Breaker): Effect.fn.Re
             yield* Pool.invalidate(pool, opening)
             return Option.none()
           }
-          const sent = yield* Effect.either(send(connection))
+          inUse.add(connection)
+          const sent = yield* Effect.ensuring(
+            Effect.either(send(connection)),
+            Effect.sync(() => inUse.delete(connection))
+          )
           if (connection.isAlive() && connection.mails() < maxMails) connection.rest()
           else yield* Pool.invalidate(pool, opening)
           if (sent._tag === "Right") return Option.some(sent.right)

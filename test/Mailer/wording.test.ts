@@ -3,7 +3,7 @@ import { redact } from "../../src/Mailer/wording.ts"
 
 const confidential = {
   subject: "Your code 4711",
-  body: "Code 736251, or ABC7DEF, geheimeswort.",
+  body: "Code 736251, or ABC7DEF, geheimeswort. Or 493 817, 482-193, AB-12-CD-34, 5 6 7 8 9.",
   words: ["ada@example.org", "+491701234567", "pw", "s3cretpw"]
 }
 
@@ -19,6 +19,12 @@ describe("redact", () => {
     ["554 spam: geheimeswort", "554 spam: [removed]"],
     [`554 spam: ${Buffer.from("Code 736251, or").toString("base64")}`, "554 spam: [removed]"],
     [`535 AUTH ${Buffer.from("\0usr\0s3cretpw").toString("base64")}`, "535 AUTH [removed]"],
+    ["554 spam: 736 251", "554 spam: [removed]"],
+    ["554 spam: 493817, 493 817. 493-817", "554 spam: [removed], [removed]"],
+    ["554-5.7.0 482-193.", "554-5.7.0 [removed]."],
+    ["554 spam: <b>482193</b> 4 8 2 1 9 3", "554 spam: <b>[removed]</b> [removed]"],
+    ["554 spam: AB-12-CD-34!", "554 spam: [removed]!"],
+    ["554 spam: 56789", "554 spam: [removed]"],
     ["250 queued as 99887766", "250 queued as 99887766"],
     ["451 4.7.1 try in 300 s", "451 4.7.1 try in 300 s"],
     ["550 a\u001b[31m\u0007\u202eb\nc", "550 a\\u001b[31m\\u0007\\u202eb c"]

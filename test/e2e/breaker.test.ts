@@ -110,7 +110,7 @@ describe("the command", () => {
         const redis = yield* RedisServer.make()
         const login = yield* LoginServer.make
         const other = yield* TestSmtpServer.make()
-        const cwd = yield* Command.directory({ "edumfa.cfg": Site.queueCfg(redis.port) })
+        const cwd = yield* Command.directory({ "edumfa.cfg": Site.queueCfg(redis.port, "EDUMFA_LOGLEVEL = 10") })
         const start = (name: string) => Command.command(["--config", "edumfa.cfg", "-l", `${name}.log`], { cwd })
         yield* enqueue(redis.port, login.definition, 50)
         yield* Effect.all([start("one"), start("two")])
@@ -119,7 +119,7 @@ describe("the command", () => {
         yield* enqueue(redis.port, login.definition, 50)
         yield* Command.logged(
           join(cwd, "three.log"),
-          /\[INFO\].* waits \d+\.\d s: BreakerOpen: the login at .* does not work/
+          /\[DEBUG\].* waits \d+\.\d s: BreakerOpen: the login at .* does not work/
         )
         yield* third.kill("SIGTERM")
         yield* Effect.flatten(third.ended)

@@ -61,4 +61,16 @@ describe.concurrent("SIGTERM", () => {
       expect(yield* meta).toEqual([])
     })
   )
+
+  it.scopedLive("after the final dot, to a mail server that never answers: the process ends in time all the same", () =>
+    Effect.gen(function* () {
+      const { ended, inHand, log, server } = yield* at("dot")
+      // Docker and supervisor kill after 10 seconds.
+      expect(yield* Effect.timeout(ended, "9 seconds")).toMatchObject({ code: 0, signal: null, stderr: "" })
+      yield* Command.logged(log, /1 in hand did not end; they come back when their leases end: [0-9a-f-]{36}/)
+      expect(server.mails()).toHaveLength(1)
+      // It may have been sent: it stays in hand until its lease ends, and is sent again then.
+      expect(yield* inHand).toBe(1)
+    })
+  )
 })
