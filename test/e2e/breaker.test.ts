@@ -113,14 +113,18 @@ describe("the command", () => {
         const cwd = yield* Command.directory({ "edumfa.cfg": Site.queueCfg(redis.port, "EDUMFA_LOGLEVEL = 10") })
         const start = (name: string) => Command.command(["--config", "edumfa.cfg", "-l", `${name}.log`], { cwd })
         yield* enqueue(redis.port, login.definition, 50)
-        yield* Effect.all([start("one"), start("two")])
+        const both = yield* Effect.all([start("one"), start("two")])
         yield* login.refusal
         const third = yield* start("three")
+        yield* Command.logged(join(cwd, "three.log"), / started, /)
+        // So that the new one gets what is enqueued now.
+        yield* Effect.forEach(both, (worker) => worker.kill("SIGSTOP"))
         yield* enqueue(redis.port, login.definition, 50)
         yield* Command.logged(
           join(cwd, "three.log"),
           /\[DEBUG\].* waits \d+\.\d s: BreakerOpen: the login at .* does not work/
         )
+        yield* Effect.forEach(both, (worker) => worker.kill("SIGCONT"))
         yield* third.kill("SIGTERM")
         yield* Effect.flatten(third.ended)
         yield* enqueue(redis.port, login.definition, 1)
