@@ -97,7 +97,10 @@ const readSettings = Effect.fnUntraced(function* (
   const { target, reason } = yield* logTarget(given, logConfig)
   const wait = value(given, "redis-wait")
   const slots = Option.map(value(given, "workers"), Number)
-  const mailer = yield* ConfiguredMailer.choose(Option.getOrUndefined(slots))
+  const mailer = yield* ConfiguredMailer.choose({
+    queued: true,
+    ...(Option.isSome(slots) ? { slots: slots.value } : {})
+  })
   const breakers = yield* ConfiguredBreakers.choose
   const backlog = Option.flatMap(value(given, "backlog"), (text) =>
     Arr.findFirst(backlogDecisions, (decision) => decision === text)

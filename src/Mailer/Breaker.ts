@@ -22,6 +22,11 @@ import { key } from "./ServerOptions.ts"
 export interface Options {
   /** Jobs at once of the worker that this mailer is for. Default 8. */
   readonly slots?: number
+  /**
+   * Whether mails that cannot be sent now come again by a queue. Then a server gets half of the slots until it has
+   * answered, lest one that never does gets all of them. Default false: a mail that is sent directly would fail.
+   */
+  readonly queued?: boolean
   /** Default: `Circuit.standard`. */
   readonly rules?: Circuit.Rules
 }
@@ -93,7 +98,7 @@ const denial = "it refuses all recipients with 5.7.x; is this worker allowed to 
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const rules = options.rules ?? Circuit.standard
   const circuits = yield* Circuits.make(yield* BreakerStore, rules)
-  const share = new Share(options.slots ?? defaultSlots, rules.silence)
+  const share = new Share(options.slots ?? defaultSlots, rules.silence, options.queued ?? false)
   const scope = yield* Effect.scope
   let isShedding = false
   /** Runs only while one server has more than half of the slots. */
@@ -171,7 +176,11 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
         const refused = (retryIn: number) =>
           postponed(`mail server ${place} does not answer, and has half of the slots`, retryIn)
         const hand = share.enter(place, yield* Monotonic.millis)
-        if (hand === undefined) return yield* refused(yield* spread(rules, rules.silence))
+        if (hand === "Silent") return yield* refused(yield* spread(rules, rules.silence))
+        if (hand === "Unheard") {
+          const detail = `mail server ${place} has half of the slots until it has answered`
+          return yield* postponed(detail, yield* spread(rules, rules.turn / 4))
+        }
         if (share.isCrowded() && !isShedding) {
           isShedding = true
           yield* Effect.forkIn(Effect.interruptible(shed), scope)

@@ -15,6 +15,7 @@ import * as RegularFile from "../EdumfaConfig/RegularFile.ts"
 import { EdumfaConfig, EdumfaConfigError } from "../EdumfaConfig.ts"
 import type { Mailer } from "../Mailer.ts"
 import { type BreakerStore, layerMemory } from "./Breaker/BreakerStore.ts"
+import type * as Breaker from "./Breaker.ts"
 import { layerShared as layerKnown } from "./Known.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
 import * as Smtp from "./Smtp.ts"
@@ -136,17 +137,14 @@ const make = Effect.gen(function* () {
   } satisfies Smtp.Options
 })
 
-/**
- * The layer, with its whole configuration read; `slots`: how many jobs at once the worker has that it is for, where that
- * is not the worker's default.
- */
+/** The layer, with its whole configuration read; `breaker`: what it is for. */
 export const choose = (
-  slots?: number
+  breaker: Breaker.Options = {}
 ): Effect.Effect<Layer.Layer<Mailer, never, BreakerStore>, EdumfaConfigError, EdumfaConfig | FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const options = yield* make
     const context = yield* Effect.context<EdumfaConfig | FileSystem.FileSystem>()
-    return Smtp.layerShared(slots === undefined ? options : { ...options, breaker: { slots } }).pipe(
+    return Smtp.layerShared({ ...options, breaker }).pipe(
       Layer.provide(EncKey.layerConfig),
       Layer.provide(layerKnown),
       Layer.provide(Layer.succeedContext(context))

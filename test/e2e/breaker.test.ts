@@ -190,3 +190,25 @@ describe("a mail server that does not answer", () => {
     60_000
   )
 })
+
+describe("a mail server that is silent after the final dot", () => {
+  it.scopedLive("leaves half of the slots to the mails of another", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const silent = yield* TestSmtpServer.make({ subjects: { "Your code": "Hang" } })
+      const other = yield* TestSmtpServer.make()
+      const cwd = yield* Command.directory({ "edumfa.cfg": Site.queueCfg(redis.port) })
+      yield* Site.enqueueAll(
+        redis.port,
+        silent,
+        Array.from({ length: 8 }, () => Site.mail)
+      )
+      const worker = yield* Command.command(["--config", "edumfa.cfg"], { cwd })
+      yield* Effect.replicateEffect(silent.held, 4)
+      yield* Site.enqueueAll(redis.port, other, [{ ...Site.mail, subject: "At once" }])
+      expect(yield* Effect.timeout(other.take(1), "5 seconds")).toHaveLength(1)
+      yield* worker.kill("SIGTERM")
+      expect(yield* Effect.timeout(Effect.flatten(worker.ended), "9 seconds")).toMatchObject({ code: 0 })
+    })
+  )
+})

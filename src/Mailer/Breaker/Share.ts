@@ -12,7 +12,10 @@ export interface Hand {
 }
 
 /** More are forgotten: a site has a few mail servers, and a job may name any. */
-const maxSilent = 1_000
+const maxServers = 1_000
+
+/** A server that answered within so many milliseconds is trusted to answer. */
+const memory = 60_000
 
 /** Counts and tells; synchronous, since it is asked for every mail. */
 export class Share {
@@ -22,16 +25,29 @@ export class Share {
   private readonly heardAt = new Map<string, number>()
   private readonly silent = new Set<string>()
 
-  /** `patience`: a server of which no mail has ended for so many milliseconds does not answer. */
-  constructor(slots: number, patience: number) {
+  private readonly isCautious: boolean
+
+  /**
+   * `patience`: a server of which no mail has ended for so many milliseconds does not answer; `isCautious`: nor does one
+   * of which nothing is known.
+   */
+  constructor(slots: number, patience: number, isCautious: boolean) {
+    this.isCautious = isCautious
     this.limit = Math.max(1, Math.floor(slots / 2))
     this.patience = patience
   }
 
-  /** Takes a place. Undefined: there is none for a server that has not answered since it last failed to. */
-  enter(server: string, now: number): Hand | undefined {
+  /**
+   * Takes a place. None is left for a server that has half of them and is `Silent`, for it has not answered since it last
+   * failed to, or `Unheard`: nobody knows whether it answers.
+   */
+  enter(server: string, now: number): Hand | "Silent" | "Unheard" {
     const hands = this.hands.get(server) ?? new Set()
-    if (this.silent.has(server) && hands.size >= this.limit) return undefined
+    if (hands.size >= this.limit) {
+      if (this.silent.has(server)) return "Silent"
+      const heardAt = this.heardAt.get(server) ?? Number.NEGATIVE_INFINITY
+      if (this.isCautious && now - heardAt >= memory) return "Unheard"
+    }
     const hand: Hand = { server, since: now, giveUp: undefined }
     this.hands.set(server, hands.add(hand))
     return hand
@@ -40,18 +56,17 @@ export class Share {
   leave(hand: Hand): void {
     const hands = this.hands.get(hand.server)
     hands?.delete(hand)
-    if (hands?.size !== 0) return
-    this.hands.delete(hand.server)
-    this.heardAt.delete(hand.server)
+    if (hands?.size === 0) this.hands.delete(hand.server)
   }
 
   answered(server: string, now: number): void {
     this.silent.delete(server)
-    if (this.hands.has(server)) this.heardAt.set(server, now)
+    if (this.heardAt.size >= maxServers && !this.heardAt.has(server)) this.heardAt.clear()
+    this.heardAt.set(server, now)
   }
 
   failed(server: string): void {
-    if (this.silent.size >= maxSilent) this.silent.clear()
+    if (this.silent.size >= maxServers) this.silent.clear()
     this.silent.add(server)
   }
 
