@@ -1,6 +1,4 @@
-import { spawnSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
-import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
@@ -10,22 +8,13 @@ import { NaiveDateTime } from "../../src/Huey/NaiveDateTime.ts"
 import { Instance, TimeDelta, Tuple } from "../../src/Huey/PickleValue.ts"
 import * as Signature from "../../src/Huey/Signature.ts"
 import * as Huey from "../../src/Huey.ts"
+import * as Python from "../services/Python.ts"
 
-const script = fileURLToPath(new URL("../fixtures/python/huey_messages.py", import.meta.url))
 const directory = new URL("../fixtures/huey-messages/", import.meta.url)
+const trees = new URL("../fixtures/mime-trees/", import.meta.url)
 
-const python = (command: "load" | "same" | "dump", input: unknown): unknown => {
-  const { error, status, stderr, stdout } = spawnSync("python3", [script, command], {
-    input: JSON.stringify(input),
-    encoding: "utf8",
-    maxBuffer: 64 * 1024 * 1024
-  })
-  if (error !== undefined) {
-    throw new Error("python3 is needed: these tests let Python's own pickle read what is written", { cause: error })
-  }
-  if (status !== 0) throw new Error(`python3 failed: ${stderr}`)
-  return JSON.parse(stdout)
-}
+const python = (command: "load" | "same" | "dump", input: unknown): unknown =>
+  Python.run("huey_messages.py", [command], input)
 
 const codec = Huey.make()
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64")
@@ -139,13 +128,17 @@ describe("Python reads", () => {
 
   it("every sample, written again, as the same message", () => {
     const signing = { secret: Redacted.make("correct horse") }
-    const files = readdirSync(directory).filter((file) => file.endsWith(".msg") && !file.startsWith("mime"))
-    expect(files.length).toBe(76)
+    const files = [directory, trees].flatMap((directory) =>
+      readdirSync(directory)
+        .filter((file) => file.endsWith(".msg"))
+        .map((file) => new URL(file, directory))
+    )
+    expect(files.length).toBe(78 + 57)
     // Packed and signed samples are taken apart by the Huey codec; Python compares the pickles inside.
     const pairs = files.map((file) => {
-      const bytes = readFileSync(new URL(file, directory))
-      const utc = !file.startsWith("local-time")
-      const signed = file.startsWith("signed")
+      const bytes = readFileSync(file)
+      const utc = !file.pathname.includes("/local-time.")
+      const signed = file.pathname.includes("/signed.")
       const reader = Huey.make(signed ? { signing } : { utc })
       const message = Either.getOrThrow(reader.decode(bytes))
       const again = Either.getOrThrow(Huey.make({ utc }).encode(message))

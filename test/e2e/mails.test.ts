@@ -55,7 +55,7 @@ const restamp = Effect.fnUntraced(function* (
     bytes: readFileSync(fixture(`huey-messages/${file}`)).toString("base64"),
     fields: file.endsWith(".3.2.1.msg") ? 14 : 15
   }))
-  const python = yield* Command.start("python3", [fixture("python/restamp.py")], {
+  const python = yield* Command.start("python3", ["-B", fixture("python/restamp.py")], {
     cwd: fixture("python"),
     env: { TZ: zone },
     input: JSON.stringify({ messages, ports, secret: secret_ })
