@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
@@ -8,10 +7,8 @@ import { NaiveDateTime } from "../../src/Huey/NaiveDateTime.ts"
 import { Instance, TimeDelta, Tuple } from "../../src/Huey/PickleValue.ts"
 import * as Signature from "../../src/Huey/Signature.ts"
 import * as Huey from "../../src/Huey.ts"
+import * as HueySamples from "../services/HueySamples.ts"
 import * as Python from "../services/Python.ts"
-
-const directory = new URL("../fixtures/huey-messages/", import.meta.url)
-const trees = new URL("../fixtures/mime-trees/", import.meta.url)
 
 const python = (command: "load" | "same" | "dump", input: unknown): unknown =>
   Python.run("huey_messages.py", [command], input)
@@ -128,17 +125,11 @@ describe("Python reads", () => {
 
   it("every sample, written again, as the same message", () => {
     const signing = { secret: Redacted.make("correct horse") }
-    const files = [directory, trees].flatMap((directory) =>
-      readdirSync(directory)
-        .filter((file) => file.endsWith(".msg"))
-        .map((file) => new URL(file, directory))
-    )
-    expect(files.length).toBe(78 + 57)
+    expect(HueySamples.all.length).toBe(78 + 57)
     // Packed and signed samples are taken apart by the Huey codec; Python compares the pickles inside.
-    const pairs = files.map((file) => {
-      const bytes = readFileSync(file)
-      const utc = !file.pathname.includes("/local-time.")
-      const signed = file.pathname.includes("/signed.")
+    const pairs = HueySamples.all.map(({ bytes, file }) => {
+      const utc = !file.startsWith("local-time")
+      const signed = file.startsWith("signed")
       const reader = Huey.make(signed ? { signing } : { utc })
       const message = Either.getOrThrow(reader.decode(bytes))
       const again = Either.getOrThrow(Huey.make({ utc }).encode(message))
@@ -146,7 +137,7 @@ describe("Python reads", () => {
       return [base64(Compression.decompress(bytes)), base64(again)]
     })
     const same = python("same", pairs)
-    expect(files.filter((_, index) => !Array.isArray(same) || same[index] !== true)).toEqual([])
+    expect(HueySamples.all.filter((_, index) => !Array.isArray(same) || same[index] !== true)).toEqual([])
   })
 })
 
