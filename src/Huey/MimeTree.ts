@@ -1,13 +1,13 @@
 /**
  * A tree of Python's `email.mime` objects, as eduMFA enqueues a notification with a QR image, and the bytes it stands for.
  */
-import { createHash } from "node:crypto"
 import * as Either from "effect/Either"
 import * as EmailClasses from "./EmailClasses.ts"
 import * as ContentType from "./MimeTree/ContentType.ts"
 import * as Field from "./MimeTree/Field.ts"
 import * as Leaf from "./MimeTree/Leaf.ts"
 import * as Part from "./MimeTree/Part.ts"
+import * as Text from "./MimeTree/Text.ts"
 import { Instance } from "./PickleValue.ts"
 
 /** A tree that was read from a message. */
@@ -26,30 +26,18 @@ export const isMimeTree = (value: unknown): value is MimeTree =>
 
 const contentType = "Content-Type"
 
-type Written = Either.Either<string, MimeTreeFault>
+type Written = Either.Either<Text.Text, MimeTreeFault>
 
 /** The header block, the empty line and the content. */
-const whole = (part: Part.Part, content: string): Written =>
-  Either.map(Either.all(part.headers.map(Field.write)), (fields) => `${fields.join("")}\r\n${content}`)
-
-/** Whether a line of the text would be taken for this boundary: programs differ in what may follow it. */
-const holds = (text: string, boundary: string): boolean =>
-  text.startsWith(`--${boundary}`) || text.includes(`\n--${boundary}`)
-
-/** Of the same text always the same one, so that all attempts at a mail have the same bytes. */
-const makeBoundary = (text: string): string => {
-  for (let count = 0; ; count++) {
-    const digest = createHash("sha256").update(text).update(String(count)).digest("hex")
-    // As Python's look: an equals sign before a digit stands in no encoded text.
-    const boundary = `===============${digest.slice(0, 32)}==`
-    if (!holds(text, boundary)) return boundary
-  }
-}
+const whole = (part: Part.Part, content: Text.Text): Written =>
+  Either.map(Either.all(part.headers.map(Field.write)), (fields) =>
+    Text.join([Text.of(`${fields.join("")}\r\n`), content])
+  )
 
 /** What programs pass over; left out where it cannot be sent. */
-const aside = (text: string | null): string | undefined => {
+const aside = (text: string | null): Text.Text | undefined => {
   const lines = text === null ? undefined : Leaf.toCrlf(text)
-  return lines !== undefined && Leaf.isSendable(lines) ? lines : undefined
+  return lines !== undefined && Leaf.isSendable(lines) ? Text.of(lines) : undefined
 }
 
 /** A Content-Type that is written in another form than it was set may say another boundary. */
@@ -58,15 +46,20 @@ const boundaryOf = (part: Part.Part, type: ContentType.ContentType): string | un
 
 const writeMultipart = (part: Part.Part, type: ContentType.ContentType, parts: ReadonlyArray<Instance>): Written =>
   Either.flatMap(Either.all(parts.map(write)), (texts) => {
-    const preamble = aside(part.preamble)
-    const epilogue = aside(part.epilogue)
-    const all = [preamble ?? "", ...texts, epilogue ?? ""].join("\r\n")
+    const before = aside(part.preamble)
+    const after = aside(part.epilogue)
+    const inside = Text.join([...(before ? [before] : []), ...texts, ...(after ? [after] : [])])
     const own = boundaryOf(part, type)
-    const boundary = own === undefined || holds(all, own) ? makeBoundary(all) : own
+    const boundary = own === undefined || Text.holds(inside, own) ? Text.makeBoundary(inside) : own
     const named = boundary === own ? part : Part.set(part, contentType, ContentType.withBoundary(type, boundary))
-    const before = preamble === undefined ? "" : `${preamble}\r\n`
-    const between = texts.join(`\r\n--${boundary}\r\n`)
-    return whole(named, `${before}--${boundary}\r\n${between}\r\n--${boundary}--\r\n${epilogue ?? ""}`)
+    const delimiter = Text.of(`\r\n--${boundary}\r\n`)
+    const content = [
+      ...(before ? [before, delimiter] : [Text.of(`--${boundary}\r\n`)]),
+      ...texts.flatMap((text, index) => (index === 0 ? [text] : [delimiter, text])),
+      Text.of(`\r\n--${boundary}--\r\n`),
+      ...(after ? [after] : [])
+    ]
+    return whole(named, Text.join(content))
   })
 
 const write = (tree: Instance): Written => {
@@ -80,7 +73,7 @@ const write = (tree: Instance): Written => {
     const isComposite = top === "multipart" || top === "message"
     // Its text is parts already, which may not be encoded as a whole (RFC 2045 6.4).
     if (isComposite && !Leaf.isSendable(Leaf.toCrlf(payload ?? ""))) return Either.left("encoding")
-    return Either.flatMap(Leaf.write(part, payload ?? ""), ([written, content]) => whole(written, content))
+    return Either.flatMap(Leaf.write(part, payload ?? ""), ([written, content]) => whole(written, Text.of(content)))
   }
   const [message, ...more] = payload
   // A message within a message, as MIMEMessage has it.
@@ -94,4 +87,4 @@ const write = (tree: Instance): Written => {
  * holds is replaced. The tree must have been read by this codec, which has checked what it holds.
  */
 export const toBytes = (tree: MimeTree): Either.Either<Uint8Array, MimeTreeFault> =>
-  Either.map(write(tree), (text) => Buffer.from(text, "latin1"))
+  Either.map(write(tree), ({ pieces }) => Buffer.from(pieces.join(""), "latin1"))

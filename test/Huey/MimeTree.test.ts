@@ -267,7 +267,7 @@ describe("a tree", () => {
     ["a fold", "Description", "a\n b", "Description: a\r\n b"],
     ["a line break at the end", "Description", "a\r\n\n", "Description: a"],
     ["controls", "Description", "a\0b\x1bc\vd", "Description: abcd"],
-    ["a fold of nothing", "Description", "a\n \n b", "Description: a  b"],
+    ["a fold of nothing", "Description", "a\n \n b", "Description: a b"],
     ["text beyond ASCII", "Description", "für\n alle", "Description: =?UTF-8?B?ZsO8ciBhbGxl?="]
   ])("has one header with %s", (_, name, value, line) => {
     expect(withHeader(`Content-${name}`, value)).toEqual(Either.right(`Content-${line}\r\n\r\nHello`))

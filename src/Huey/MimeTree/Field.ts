@@ -17,14 +17,21 @@ const hiddenHeader = /[\r\n][^\s:]+:/
 /** Characters of a value: a Content-Type or a file name has a hundred; more would only cost time. */
 const maxValue = 16_384
 
+/** Without the line breaks at the end. No pattern: one would look at each run of them again from each of its ends. */
+const trimmed = (value: string): string => {
+  let end = value.length
+  while (end > 0 && (value[end - 1] === "\n" || value[end - 1] === "\r")) end--
+  return value.slice(0, end)
+}
+
 /** Whether a header is what any program would take for one. */
 export const isHeader = ([name, value]: Header): boolean =>
-  isName.test(name) && value.length <= maxValue && !hiddenHeader.test(value.replace(/[\r\n]+$/, ""))
+  isName.test(name) && value.length <= maxValue && !hiddenHeader.test(trimmed(value))
 
 const plain = /^[\t -~]*$/
 const folded = /^[\t ]+[!-~][\t -~]*$/
 
-const linesOf = (value: string): ReadonlyArray<string> => value.replace(/[\r\n]+$/, "").split(/\r\n|\r|\n/)
+const linesOf = (value: string): ReadonlyArray<string> => trimmed(value).split(/\r\n|\r|\n/)
 
 /** Whether a value may stand as it is, its own folded lines and all: what is signed would not bear another form. */
 export const isSound = (value: string): boolean =>
@@ -42,8 +49,8 @@ const wellFormed = (text: string): string =>
 const wordLength = 60
 
 /**
- * The field of such a header, with CRLF at its end. Text beyond ASCII becomes encoded words in UTF-8 (RFC 2047), as Python writes it; line
- * breaks that are no folding become a space, other controls are dropped.
+ * The field of such a header, with CRLF at its end. Text beyond ASCII becomes encoded words in UTF-8 (RFC 2047), as
+ * Python writes it; line breaks that are no folding become a space, other controls are dropped.
  */
 export const write = ([name, written]: Header): Either.Either<string, "line too long"> => {
   const lines = linesOf(written)
@@ -53,6 +60,8 @@ export const write = ([name, written]: Header): Either.Either<string, "line too 
   const text = wellFormed(lines.map((line) => line.trim()).join(" "))
     .replaceAll("\t", " ")
     .replaceAll(/\p{Cc}/gu, "")
+    // A folded line of blanks alone would end the header block for some programs.
+    .replaceAll(/ +/g, " ")
     .trim()
   const field = foldLines(`${name}: ${plain.test(text) ? text : encodeWord(text, "B", wordLength)}`, 76)
   return isShort(field) ? Either.right(`${field}\r\n`) : Either.left("line too long")

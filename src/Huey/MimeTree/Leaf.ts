@@ -10,7 +10,8 @@ import * as Part from "./Part.ts"
 const encodingHeader = "Content-Transfer-Encoding"
 
 /** Line ends as they are on the wire. */
-export const toCrlf = (text: string): string => text.replaceAll(/\r\n|\r|\n/g, "\r\n")
+export const toCrlf = (text: string): string =>
+  text.includes("\r") ? text.replaceAll(/\r\n|\r|\n/g, "\r\n") : text.replaceAll("\n", "\r\n")
 
 /** Whether every server takes a text: ASCII without NUL, in lines of 998 octets at most. */
 export const isSendable = (text: string): boolean => {
