@@ -2,6 +2,7 @@
  * Damaged messages: each is read, or refused with a typed error, soon and without a trace in memory. MUTATE_RUNS says how
  * many (`npm run mutate`: a million), MUTATE_SEED repeats a run.
  */
+import { setImmediate } from "node:timers/promises"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { describe, expect, it } from "@effect/vitest"
@@ -29,9 +30,14 @@ const portion = 50_000
 const codec = Huey.make()
 const signing = Signature.key({ secret: Redacted.make("correct horse") })
 
-/** As they are, and what is inside of those that are packed or signed. */
+/** A frame says how long the rest is: with it nearly every damage is found at once. */
+const unframed = (pickle: Buffer) =>
+  pickle[2] === 0x95 ? Buffer.concat([pickle.subarray(0, 2), pickle.subarray(11)]) : pickle
+
+/** As they are, and what is inside of those that are packed, signed or in a frame. */
 const samples = HueySamples.all.flatMap(({ bytes, file }) => {
-  const inner = file.startsWith("signed") ? Signature.verify(bytes, signing) : Compression.decompress(bytes)
+  const pickle = file.startsWith("signed") ? Signature.verify(bytes, signing) : Compression.decompress(bytes)
+  const inner = unframed(pickle)
   return inner.length === bytes.length ? [bytes] : [bytes, inner]
 })
 
@@ -69,11 +75,14 @@ const time = (act: () => Outcome): readonly [millis: number, outcome: Outcome] =
 /** Milliseconds that none may take. */
 const limit = 50
 
-/** The machine may be busy with something else: what took long is measured again, and the shortest time counts. */
-const measure = (bytes: Buffer): readonly [millis: number, outcome: Outcome] => {
+/**
+ * The machine may be busy with something else: what took longer than anything before is measured again, and the shortest
+ * time counts.
+ */
+const measure = (bytes: Buffer, slowest: number): readonly [millis: number, outcome: Outcome] => {
   const [millis, outcome] = time(() => read(bytes))
-  if (millis <= limit) return [millis, outcome]
-  return [Math.min(...[1, 2, 3].map(() => time(() => read(bytes))[0])), outcome]
+  if (millis <= slowest) return [millis, outcome]
+  return [Math.min(millis, ...[1, 2, 3].map(() => time(() => read(bytes))[0])), outcome]
 }
 
 setFlagsFromString("--expose-gc")
@@ -91,28 +100,29 @@ const megabyte = 1024 * 1024
 
 describe(`${runs} damaged messages, seed ${seed}`, () => {
   it("the samples themselves can be mailed", () => {
-    expect(samples.length).toBe(141)
-    const outcomes = samples.map((bytes) => read(bytes)[0])
-    expect(outcomes.filter((kind) => kind === "MIME tree").length).toBe(59)
+    const kinds = new Set(samples.map((bytes) => read(bytes)[0]))
     // Signed ones need the secret.
-    expect(outcomes.filter((kind) => kind === "HueyError Signature").length).toBe(2)
-    expect(outcomes.filter((kind) => kind === "text").length).toBe(141 - 59 - 2)
+    expect([...kinds].sort()).toEqual(["HueyError Signature", "MIME tree", "text"])
+    expect(samples.length).toBeGreaterThan(HueySamples.all.length + 100)
   })
 
   const outcomes = new Map<string, number>()
   let slowest = 0
+  let grown = 0
   // What one run leaves behind is taken from this one on.
   let atFirst: number | undefined
 
   for (let start = 0; start < runs; start += portion) {
     const end = Math.min(start + portion, runs)
-    it(`${start} to ${end}: each ends with a message or a typed error, within ${limit} ms, and leaves nothing behind`, () => {
+    it(`${start} to ${end}: each ends with a message or a typed error, within ${limit} ms, and leaves nothing behind`, async () => {
       const next = Mutator.make(seed + start, samples)
       atFirst ??= inUse()
       for (let run = start; run < end; run++) {
+        // As in a worker, whose loop turns between two messages.
+        if (run % 1_000 === 0) await setImmediate()
         const bytes = next()
         try {
-          const [millis, [kind, detail]] = measure(bytes)
+          const [millis, [kind, detail]] = measure(bytes, slowest)
           if (millis > limit) throw new Error(`${millis} ms`)
           slowest = Math.max(slowest, millis)
           outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1)
@@ -125,13 +135,15 @@ describe(`${runs} damaged messages, seed ${seed}`, () => {
           throw new Error(`number ${run}: ${bytes.toString("base64").slice(0, 20_000)}`, { cause })
         }
       }
-      expect((inUse() - atFirst) / megabyte).toBeLessThan(64)
+      await setImmediate()
+      grown = Math.max(grown, (inUse() - atFirst) / megabyte)
+      expect(grown).toBeLessThan(64)
     }, 600_000)
   }
 
   it("of every kind there were some", () => {
     const kinds = [...outcomes].sort(([, a], [, b]) => b - a).map(([kind, count]) => `${kind} ${count}`)
-    const figures = `slowest ${slowest.toFixed(1)} ms, ${kinds.join(", ")}`
+    const figures = `slowest ${slowest.toFixed(1)} ms, ${grown.toFixed(1)} MiB left behind, ${kinds.join(", ")}`
     if (runs > portion) process.stdout.write(`seed ${seed}: ${figures}\n`)
     for (const reason of ["Empty", "Compression", "Signature", "Malformed", "Forbidden", "Limit", "NotMessage"]) {
       expect(outcomes.get(`HueyError ${reason}`), figures).toBeGreaterThan(0)

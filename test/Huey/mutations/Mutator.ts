@@ -122,7 +122,7 @@ export const make = (seed: number, samples: ReadonlyArray<Buffer>): (() => Buffe
 
   return () => {
     let bytes = one(samples)
-    for (let count = 1 + below(4); count > 0 && bytes.length > 0; count--) {
+    for (let count = below(2) === 0 ? 1 : 1 + below(4); count > 0 && bytes.length > 0; count--) {
       bytes = one(damages)(bytes).subarray(0, maxLength)
     }
     return bytes
