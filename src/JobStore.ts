@@ -152,9 +152,13 @@ export class JobStoreError extends Data.TaggedError("JobStoreError")<{
 }
 
 /** The configuration names no queue, so that there is nothing a worker could take from. */
-export class NoQueue extends Data.TaggedError("NoQueue")<{ readonly source: string }> {
+export class NoQueue extends Data.TaggedError("NoQueue")<{
+  readonly source: string
+  /** The line that switches it on. */
+  readonly line: string
+}> {
   override get message() {
-    return `the job queue is off, set EDUMFA_JOB_QUEUE_CLASS = 'edumfa.lib.queues.huey_queue.HueyQueue' in ${this.source}`
+    return `the job queue is off, set ${this.line} in ${this.source}`
   }
 }
 
