@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as EncKey from "../EdumfaConfig/EncKey.ts"
 import * as EdumfaConfig from "../EdumfaConfig.ts"
+import * as TimeZone from "../Huey/TimeZone.ts"
 import * as Job from "../Job.ts"
 import * as ConfiguredStore from "../JobStore/Configured.ts"
 import { backlogDecisions, type JobStore, type JobStoreError, type NoQueue, type OldBacklog } from "../JobStore.ts"
@@ -105,6 +106,7 @@ const readSettings = Effect.fnUntraced(function* (
   const { get, notes, source } = yield* EdumfaConfig.EdumfaConfig
   const store = yield* ConfiguredStore.choose
   const level = yield* get(QueueLogger.config)
+  const zone = yield* get(TimeZone.config)
   const { target, reason } = yield* logTarget(given, Options.logOf(process.name))
   const wait = value(given, "redis-wait")
   const slots = Option.map(value(given, "workers"), Number)
@@ -118,7 +120,12 @@ const readSettings = Effect.fnUntraced(function* (
   )
   return {
     source,
-    notes: [...notes, ...(reason === "" ? [] : [reason]), ...noEffect(given)],
+    notes: [
+      `the schedule is read as written in ${zone.id}`,
+      ...notes,
+      ...(reason === "" ? [] : [reason]),
+      ...noEffect(given)
+    ],
     store,
     mailer: Layer.provide(mailer, breakers),
     jobs: Job.jobs(SendEmail.make(yield* get(SendEmail.config))),

@@ -49,6 +49,7 @@ const accepted: Readonly<Record<string, { readonly example?: string }>> = {
   EDUMFA_QUEUE_WORKER_FIRST_BACKLOG: { example: "1000" },
   EDUMFA_QUEUE_WORKER_MAX_AGES: { example: "{'otp': 300}" },
   EDUMFA_QUEUE_WORKER_TIMEOUT: { example: "60" },
+  EDUMFA_QUEUE_WORKER_TIME_ZONE: { example: "'Europe/Berlin'" },
   EDUMFA_ENCFILE: { example: "'/etc/edumfa/enckey'" },
   EDUMFA_HSM_MODULE: { example: "'edumfa.lib.security.default.DefaultSecurityModule'" },
   EDUMFA_LOGLEVEL: { example: "20" }
