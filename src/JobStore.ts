@@ -163,9 +163,11 @@ export class NoQueue extends Data.TaggedError("NoQueue")<{
   readonly source: string
   /** The line that switches it on. */
   readonly line: string
+  /** How the configuration was read. */
+  readonly notes: ReadonlyArray<string>
 }> {
   override get message() {
-    return `the job queue is off, set ${this.line} in ${this.source}`
+    return [`the job queue is off, set ${this.line} in ${this.source}`, ...this.notes].join("; ")
   }
 }
 

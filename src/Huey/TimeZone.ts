@@ -13,8 +13,11 @@ export type TimeZone = DateTime.TimeZone.Named
 
 const key = "EDUMFA_QUEUE_WORKER_TIME_ZONE"
 
-/** This process's own zone. */
-export const local: () => TimeZone = DateTime.zoneMakeLocal
+/** This process's own zone; UTC, as for the system, where its TZ is none: Intl then tells a name that it does not take. */
+export const local = (): TimeZone =>
+  Option.getOrElse(DateTime.zoneMakeNamed(`${Intl.DateTimeFormat().resolvedOptions().timeZone}`), () =>
+    DateTime.zoneUnsafeMakeNamed("UTC")
+  )
 
 /** EDUMFA_QUEUE_WORKER_TIME_ZONE, a name of the tz database; default: this process's own zone. */
 export const config: Config.Config<TimeZone> = Config.string(key).pipe(

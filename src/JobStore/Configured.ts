@@ -13,7 +13,7 @@ import * as RedisStore from "./Redis.ts"
 const stores = {
   None: Effect.flatMap(
     EdumfaConfig,
-    ({ nameOf, product, source }) => new NoQueue({ source, line: QueueClass.line(product, nameOf) })
+    ({ nameOf, notes, product, source }) => new NoQueue({ source, line: QueueClass.line(product, nameOf), notes })
   ),
   Redis: Effect.gen(function* () {
     const { get } = yield* EdumfaConfig

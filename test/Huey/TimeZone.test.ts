@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -67,6 +67,24 @@ describe("config", () => {
       expect(yield* read({})).toEqual(Either.right(Intl.DateTimeFormat().resolvedOptions().timeZone))
     })
   )
+
+  describe("of a process", () => {
+    afterEach(() => {
+      vi.unstubAllEnvs()
+    })
+
+    it.effect.each([
+      { tz: "America/New_York", zone: "America/New_York" },
+      { tz: ":Europe/Berlin", zone: "Europe/Berlin" },
+      { tz: "", zone: "UTC" },
+      { tz: "Mars/Olympus", zone: "UTC" }
+    ])("with TZ=$tz is $zone", ({ tz, zone }) =>
+      Effect.gen(function* () {
+        vi.stubEnv("TZ", tz)
+        expect(yield* read({})).toEqual(Either.right(zone))
+      })
+    )
+  })
 
   it.effect.each(["Europe/Atlantis", "", "CEST-ish", "../etc/passwd"])("refuses %j", (name) =>
     Effect.gen(function* () {
