@@ -12,14 +12,18 @@ export interface Progress {
   stage: Stage
   /** The final dot is never handed over any more. */
   abandoned: boolean
+  /** Ends what the mail waits for, once it is abandoned; set by whoever waits. */
+  onAbandon: () => void
 }
 
-export const unsafeMake = (): Progress => ({ stage: "Connect", abandoned: false })
+export const unsafeMake = (): Progress => ({ stage: "Connect", abandoned: false, onAbandon: () => {} })
 
 /** Forbids the final dot. False: too late, it was handed over. */
 export const abandon = (progress: Progress): boolean => {
   if (progress.stage === "Dot") return false
+  if (progress.abandoned) return true
   progress.abandoned = true
+  progress.onAbandon()
   return true
 }
 

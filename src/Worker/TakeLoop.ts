@@ -11,14 +11,15 @@ import type { JobStore, JobStoreError } from "../JobStore.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { InHand } from "./InHand.ts"
 import type { Outage } from "./Outage.ts"
+import type { Taken } from "./Turn.ts"
 
 export interface Options<out R> {
   readonly store: Context.Tag.Service<JobStore>
   readonly inHand: InHand
   readonly slots: number
   readonly outage: Outage
-  /** One exchange with the store; answers with the milliseconds until something is due. */
-  readonly turn: Effect.Effect<number | undefined, JobStoreError, R>
+  /** One exchange with the store. */
+  readonly turn: Effect.Effect<Taken, JobStoreError, R>
   /** Extends the leases in hand. */
   readonly beat: Effect.Effect<void>
 }
@@ -67,12 +68,14 @@ export const make = Effect.fnUntraced(function* <R>({
   const run = Effect.gen(function* () {
     for (;;) {
       // Before the exchange after a failure reclaims leases that ended meanwhile, and grants us our own jobs once more.
-      const due = yield* outage.persist(
+      const { due, mayBeMore } = yield* outage.persist(
         tried,
         Effect.suspend(() => (inHand.size > 0 ? beat : Effect.void))
       )
       answeredAt = triedAt
       const hasFreeSlot = inHand.size < slots
+      // No call that waits for an arrival is needed where messages wait.
+      if (hasFreeSlot && mayBeMore) continue
       if (hasFreeSlot) yield* Queue.offer(idle, undefined)
       const wait = Math.max(shortestWait, Math.min(due ?? longestWait, longestWait))
       yield* Effect.raceFirst(Queue.take(inHand.changed), Effect.sleep(hasFreeSlot ? wait : longestWait))

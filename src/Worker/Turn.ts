@@ -25,9 +25,17 @@ export interface Options<out R> {
   readonly work: (grant: Grant, hand: Handle) => Effect.Effect<Settlement | undefined, never, R>
 }
 
+/** What the store said beside its grants. */
+export interface Taken {
+  /** Milliseconds until something is due; absent: nothing is. */
+  readonly due: number | undefined
+  /** It had as many as were asked for: there may be more. */
+  readonly mayBeMore: boolean
+}
+
 export interface Turn<out R> {
-  /** Settles, takes and starts; answers with the milliseconds until something is due. Never interrupted. */
-  readonly take: Effect.Effect<number | undefined, JobStoreError, R>
+  /** Settles, takes and starts. Never interrupted. */
+  readonly take: Effect.Effect<Taken, JobStoreError, R>
   /** From then on a turn settles and takes nothing. */
   readonly stopTaking: Effect.Effect<void>
 }
@@ -76,9 +84,9 @@ export const make = <R>(options: Options<R>): Turn<R> => {
   const take = Effect.gen(function* () {
     const settlements = inHand.take()
     const askedAt = yield* Monotonic.millis
-    const reply = yield* Effect.onError(
-      store.exchange(settlements, taking ? Math.max(0, slots - inHand.size) : 0, inHand.suspects),
-      () => Effect.sync(() => inHand.notTold())
+    const free = taking ? Math.max(0, slots - inHand.size) : 0
+    const reply = yield* Effect.onError(store.exchange(settlements, free, inHand.suspects), () =>
+      Effect.sync(() => inHand.notTold())
     )
     inHand.told()
     yield* storeTime.sync(reply.now)
@@ -92,7 +100,7 @@ export const make = <R>(options: Options<R>): Turn<R> => {
     }
     yield* Metric.set(Metrics.inHand, inHand.size)
     yield* Metric.set(Metrics.lastExchange, reply.now / 1_000)
-    return reply.nextDueIn
+    return { due: reply.nextDueIn, mayBeMore: taking && reply.grants.length >= free }
   }).pipe(Effect.ensuring(Effect.sync(() => inHand.settledTurn())), Effect.uninterruptible)
 
   return {
