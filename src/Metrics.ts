@@ -31,10 +31,15 @@ export const unsafeAttempt = (outcome: keyof typeof byOutcome, millis: number): 
   duration.unsafeUpdate(millis, [])
 }
 
-/** Jobs in hand of this worker. */
-export const inHand = Metric.gauge("edumfa_queue_in_hand", { description: "Jobs in hand of this worker" })
+const inHand = Metric.gauge("edumfa_queue_in_hand", { description: "Jobs in hand of this worker" })
 
 /** When the take loop last came round, Unix seconds: the sign of life. */
-export const lastExchange = Metric.gauge("edumfa_queue_last_exchange_seconds", {
+const lastExchange = Metric.gauge("edumfa_queue_last_exchange_seconds", {
   description: "When the take loop last came round, Unix seconds"
 })
+
+/** Notes a turn of the take loop: how many jobs are in hand, and the store's time in milliseconds. */
+export const unsafeTurn = (jobs: number, now: number): void => {
+  inHand.unsafeUpdate(jobs, [])
+  lastExchange.unsafeUpdate(now / 1_000, [])
+}

@@ -2,8 +2,8 @@
  * The worker: scheduled fibers that take jobs from a store, perform them and settle them.
  *
  * The take loop exchanges finished attempts for new grants; a wake-up waits for arrivals, and a watchdog sees that the
- * loop comes round; a heartbeat extends the leases in hand; a sweep watches the deadlines; a look ahead finds scheduled
- * jobs that are overdue; a summary says once a minute what changed. On a stop nothing more is taken, what is in hand gets its grace time, and the rest is released.
+ * loop comes round; a heartbeat extends the leases in hand; a sweep watches the deadlines; a look ahead finds overdue
+ * jobs; a summary says once a minute what changed. A stop takes no more, gives what is in hand its grace, releases the rest.
  */
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
@@ -90,6 +90,9 @@ const defaultFirstBacklog = 1_000
 /** The loop comes round every 10 seconds when there is nothing to do, and a silent store is found out within 5. */
 const defaultWithin = Duration.seconds(20)
 
+/** Exchanges at a time: the store answers to one while the jobs of the other are done. More would only be smaller. */
+const maxExchanges = 2
+
 const heartbeatKey = "EDUMFA_QUEUE_WORKER_HEARTBEAT"
 
 /** One beat may be late and one may be lost: a lease has room for three. */
@@ -171,7 +174,7 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
   const codec = options.codec ?? Huey.make()
   const policy = options.policy ?? RetryPolicy.standard
   const storeTime = yield* StoreTime.make
-  const inHand = new InHand(yield* Queue.sliding<void>(1))
+  const inHand = new InHand(slots, yield* Queue.sliding<void>(1), yield* Queue.sliding<void>(1))
   const outage = yield* Outage.make(options.storeWait === undefined ? undefined : Duration.decode(options.storeWait))
   const perform = Performer.make(jobs, { codec, policy, now: storeTime.now })
   const turn = Turn.make({
@@ -179,7 +182,6 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     storeTime,
     inHand,
     codec,
-    slots,
     timeout: Duration.toMillis(options.timeout ?? defaultTimeout),
     work: (grant, hand) =>
       Effect.map(perform(grant, hand), Option.getOrUndefined).pipe(
@@ -191,15 +193,15 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
         )
       )
   })
-  const oneTurn = yield* Effect.makeSemaphore(1)
-  const take = oneTurn.withPermits(1)(turn.take)
+  const turns = yield* Effect.makeSemaphore(maxExchanges)
+  const take = turns.withPermits(1)(turn.take)
   const beat = Effect.gen(function* () {
     const leases = inHand.leases()
     const held = yield* store.extend(leases)
     const lost = leases.filter((_, index) => held[index] === false)
     yield* inHand.stop(lost, "LeaseLost")
   }).pipe(Effect.catchAll((error) => Effect.logDebug(`no heartbeat: ${error.detail}`)))
-  const loop = yield* TakeLoop.make({ store, inHand, slots, outage, turn: take, beat })
+  const loop = yield* TakeLoop.make({ store, inHand, outage, turn: take, beat })
 
   const run: Effect.Effect<never, JobStoreError | OldBacklog, R> = Effect.gen(function* () {
     const guard = { store, storeTime, outage, codec, decision: options.backlog }
@@ -207,9 +209,8 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     yield* Guard.pass({ ...guard, limit: options.firstBacklog ?? defaultFirstBacklog })
     yield* Effect.forkScoped(Effect.schedule(lasting("the heartbeat", beat), Schedule.spaced(heartbeat)))
     yield* Effect.forkScoped(Effect.schedule(lasting("the sweep", inHand.sweep), Schedule.spaced("1 second")))
-    yield* Effect.forkScoped(
-      Effect.repeat(lasting("the look ahead", LookAhead.make(store, storeTime, codec)), LookAhead.interval)
-    )
+    const lookAhead = LookAhead.make(store, storeTime, codec)
+    yield* Effect.forkScoped(Effect.repeat(lasting("the look ahead", lookAhead), LookAhead.interval))
     yield* Effect.forkScoped(Effect.schedule(lasting("the summary", makeSummary(store)), Schedule.spaced("1 minute")))
     const drain = Drain.make({
       inHand,

@@ -16,7 +16,6 @@ import type { Taken } from "./Turn.ts"
 export interface Options<out R> {
   readonly store: Context.Tag.Service<JobStore>
   readonly inHand: InHand
-  readonly slots: number
   readonly outage: Outage
   /** One exchange with the store. */
   readonly turn: Effect.Effect<Taken, JobStoreError, R>
@@ -51,7 +50,6 @@ export const make = Effect.fnUntraced(function* <R>({
   beat,
   inHand,
   outage,
-  slots,
   store,
   turn
 }: Options<R>): Effect.fn.Return<TakeLoop<R>> {
@@ -65,7 +63,7 @@ export const make = Effect.fnUntraced(function* <R>({
       triedAt = now
     })
   )
-  const run = Effect.gen(function* () {
+  const first = Effect.gen(function* () {
     for (;;) {
       // Before the exchange after a failure reclaims leases that ended meanwhile, and grants us our own jobs once more.
       const { due, mayBeMore } = yield* outage.persist(
@@ -73,7 +71,7 @@ export const make = Effect.fnUntraced(function* <R>({
         Effect.suspend(() => (inHand.size > 0 ? beat : Effect.void))
       )
       answeredAt = triedAt
-      const hasFreeSlot = inHand.size < slots
+      const hasFreeSlot = inHand.free > 0
       // No call that waits for an arrival is needed where messages wait.
       if (hasFreeSlot && mayBeMore) continue
       if (hasFreeSlot) yield* Queue.offer(idle, undefined)
@@ -82,11 +80,27 @@ export const make = Effect.fnUntraced(function* <R>({
     }
   })
 
+  /** Exchanges beside the first one, as long as there is room; a store that does not answer is the first one's care. */
+  const second = Queue.take(inHand.roomy).pipe(
+    Effect.zipRight(
+      Effect.suspend(() =>
+        inHand.isRoomy
+          ? Effect.zipRight(
+              Effect.catchAll(turn, (error) => Effect.logDebug(`no second exchange: ${error.detail}`)),
+              // What it has put off may be due before the first one comes round.
+              Queue.offer(inHand.changed, undefined)
+            )
+          : Effect.void
+      )
+    ),
+    Effect.forever
+  )
+
   const wakeUp = Queue.take(idle).pipe(
     Effect.zipRight(
       // A message that comes while all slots are taken is left to the other workers.
       Effect.catchAll(
-        Effect.suspend(() => (inHand.size < slots ? store.arrival : Effect.void)),
+        Effect.suspend(() => (inHand.free > 0 ? store.arrival : Effect.void)),
         (error) => Effect.zipRight(Effect.logDebug(`no wake-up: ${error.detail}`), Effect.sleep(wakeUpPause))
       )
     ),
@@ -103,7 +117,7 @@ export const make = Effect.fnUntraced(function* <R>({
   })
 
   return {
-    run,
+    run: Effect.raceFirst(first, second),
     wakeUp,
     watch,
     isTaking: (within) => Effect.map(Monotonic.millis, (now) => now - answeredAt <= Duration.toMillis(within))

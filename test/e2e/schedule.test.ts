@@ -52,14 +52,17 @@ const site = Effect.gen(function* () {
 
 const unix = () => Date.now() / 1_000
 
+/** So far ahead a job is due that a worker has started before, on a busy machine too. */
+const ahead = 8
+
 /** How late a job may be on a busy machine. */
 const punctual = 2
 
-describe("the schedule", () => {
+describe("the schedule", { timeout: 40_000 }, () => {
   it.scopedLive("is read as a Python worker in Berlin wrote it, by a worker in New York that is told so", () =>
     Effect.gen(function* () {
       const { log, message, next, use, worker } = yield* site
-      const eta = unix() + 3
+      const eta = unix() + ahead
       const bytes = yield* message(eta)
       yield* use((client) => client.zadd(schedule, scores("Europe/Berlin", [eta])[0] ?? 0, bytes))
       yield* worker({ TZ: "America/New_York", EDUMFA_QUEUE_WORKER_TIME_ZONE: "Europe/Berlin" })
@@ -74,7 +77,7 @@ describe("the schedule", () => {
   it.scopedLive("is read in the worker's own zone where nothing names one", () =>
     Effect.gen(function* () {
       const { log, message, next, use, worker } = yield* site
-      const eta = unix() + 3
+      const eta = unix() + ahead
       const bytes = yield* message(eta)
       yield* use((client) => client.zadd(schedule, scores("America/New_York", [eta])[0] ?? 0, bytes))
       yield* worker({ TZ: "America/New_York" })
@@ -88,7 +91,7 @@ describe("the schedule", () => {
   it.scopedLive("gets a job back that its score gave away too early, at the score that this zone gives", () =>
     Effect.gen(function* () {
       const { entries, log, message, next, use, worker } = yield* site
-      const eta = unix() + 4
+      const eta = unix() + ahead
       const bytes = yield* message(eta)
       // By New York's clock this has been due for hours.
       yield* use((client) => client.zadd(schedule, scores("Europe/Berlin", [eta])[0] ?? 0, bytes))
@@ -97,7 +100,7 @@ describe("the schedule", () => {
       const [wanted = 0] = scores("America/New_York", [eta])
       yield* entries.pipe(
         Effect.filterOrFail((score) => Math.abs(score - wanted) < 0.01),
-        Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo("4 seconds")))
+        Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo("10 seconds")))
       )
       const came = yield* next
       expect(came).toBeGreaterThanOrEqual(eta - 0.001)
@@ -109,7 +112,7 @@ describe("the schedule", () => {
   it.scopedLive("gets a delayed job from the list as a Python worker would put it there", () =>
     Effect.gen(function* () {
       const { entries, message, next, use, worker } = yield* site
-      const eta = unix() + 4
+      const eta = unix() + ahead
       const bytes = yield* message(eta)
       yield* use((client) => client.lpush(queue, bytes))
       yield* worker({ TZ: "UTC", EDUMFA_QUEUE_WORKER_TIME_ZONE: "Asia/Kolkata" })
@@ -145,7 +148,7 @@ describe("the schedule", () => {
   it.scopedLive("holds local times where EDUMFA_JOB_QUEUE_UTC is off, which the zone tells to read", () =>
     Effect.gen(function* () {
       const { entries, message, next, use, worker } = yield* site
-      const eta = unix() + 4
+      const eta = unix() + ahead
       // The naive time on Tokyo's wall, nine hours ahead: this process is in no such zone.
       const bytes = yield* message(eta + 9 * 3_600)
       yield* use((client) => client.lpush(queue, bytes))
