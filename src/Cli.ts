@@ -15,15 +15,13 @@ import * as Run from "./Cli/Run.ts"
 /** 0: stopped; 1: failed; 2: wrong usage or configuration. */
 export type ExitCode = 0 | 1 | 2
 
-const name = "edumfa-queue-huey"
-
 /** What belongs to the process and not to the program. */
 export interface Process extends Run.Process {
   readonly version: string
 }
 
 const command = (process: Process) =>
-  Command.make(name, { given: Run.options }, ({ given }) => Run.run(given, process)).pipe(
+  Command.make(process.name, { given: Run.options }, ({ given }) => Run.run(given, process)).pipe(
     Command.withDescription("Sends the mails that eduMFA or privacyIDEA put on their job queue.")
   )
 
@@ -40,20 +38,20 @@ const silent = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const firstLine = (doc: HelpDoc.HelpDoc) =>
   stripVTControlCharacters(HelpDoc.toAnsiText(doc)).trim().split("\n", 1)[0] ?? ""
 
-const say = (message: string, code: ExitCode) => Effect.as(Console.error(`${name}: ${message}`), code)
-
 /** Runs the command line, `argv` without the program's own names, until it ends; never fails. */
 export const run = (
   argv: ReadonlyArray<string>,
   process: Process
-): Effect.Effect<ExitCode, never, CliApp.CliApp.Environment> =>
-  canonical(argv).pipe(
+): Effect.Effect<ExitCode, never, CliApp.CliApp.Environment> => {
+  const { name, version } = process
+  const say = (message: string, code: ExitCode) => Effect.as(Console.error(`${name}: ${message}`), code)
+  return canonical(argv).pipe(
     Effect.flatMap((args) =>
       args.includes("--help")
         ? Console.log(text(name))
         : args.includes("--version")
-          ? Console.log(process.version)
-          : silent(Command.run(command(process), { name, version: process.version })(["node", name, ...args]))
+          ? Console.log(version)
+          : silent(Command.run(command(process), { name, version })(["node", name, ...args]))
     ),
     Effect.as<ExitCode>(0),
     Effect.catchTags({
@@ -67,3 +65,4 @@ export const run = (
     Effect.catchAll((error) => say(`${firstLine(error.error)}, see --help`, 2)),
     Effect.provide(CliConfig.layer({ isCaseSensitive: true, showBuiltIns: false, showTypes: false }))
   )
+}

@@ -93,6 +93,13 @@ export type Settlement =
       /** One line for the history of the job; absent: nothing happened to it. */
       readonly detail?: string
     }
+  /** Not due by its own time: it goes back to where jobs wait for theirs, at no cost. */
+  | {
+      readonly _tag: "Scheduled"
+      readonly lease: Lease
+      /** Milliseconds since the epoch. */
+      readonly dueAt: number
+    }
   | { readonly _tag: "Dead"; readonly lease: Lease; readonly letter: DeadLetter }
   | { readonly _tag: "Released"; readonly lease: Lease }
 
@@ -152,9 +159,15 @@ export class JobStoreError extends Data.TaggedError("JobStoreError")<{
 }
 
 /** The configuration names no queue, so that there is nothing a worker could take from. */
-export class NoQueue extends Data.TaggedError("NoQueue")<{ readonly source: string }> {
+export class NoQueue extends Data.TaggedError("NoQueue")<{
+  readonly source: string
+  /** The line that switches it on. */
+  readonly line: string
+  /** How the configuration was read. */
+  readonly notes: ReadonlyArray<string>
+}> {
   override get message() {
-    return `the job queue is off, set EDUMFA_JOB_QUEUE_CLASS = 'edumfa.lib.queues.huey_queue.HueyQueue' in ${this.source}`
+    return [`the job queue is off, set ${this.line} in ${this.source}`, ...this.notes].join("; ")
   }
 }
 
@@ -185,6 +198,11 @@ export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
     /** Extends leases by their full length; for each, in order: whether it was still held. */
     readonly extend: (leases: ReadonlyArray<Lease>) => Effect.Effect<ReadonlyArray<boolean>, JobStoreError>
     readonly counts: Effect.Effect<Counts, JobStoreError>
+    /**
+     * Looks at some of the jobs that wait for their time, and puts those whose own time has come in front of what waits; how
+     * many. Called again and again it sees all of them.
+     */
+    readonly advance: (isDue: (bytes: Uint8Array) => boolean) => Effect.Effect<number, JobStoreError>
     /** Returns when something may have arrived, or after a while: a hint to exchange, never a promise. */
     readonly arrival: Effect.Effect<void, JobStoreError>
     /** Throws away what leads to the store and makes it anew; what is under way fails. For a link that is stuck. */

@@ -35,6 +35,8 @@ interface Entry {
   token: string | undefined
   deliveries: number
   attempts: number
+  /** Whether it waits for its own time, and not to be tried again. */
+  scheduled: boolean
   readonly firstTakenAt: number
   /** The end of the lease while there is a token, else the time before which it is not granted. */
   until: number
@@ -61,6 +63,11 @@ class State {
         entry.deliveries = 0
         entry.bytes = settlement.bytes ?? entry.bytes
         entry.until = now + settlement.delay
+        break
+      case "Scheduled":
+        entry.deliveries = 0
+        entry.scheduled = true
+        entry.until = settlement.dueAt
         break
       case "Dead":
         this.entries.delete(settlement.lease.id)
@@ -97,6 +104,7 @@ class State {
       entry.token = token
       entry.until = now + lease
       entry.deliveries += 1
+      entry.scheduled = false
       const { bytes, deliveries, attempts, firstTakenAt } = entry
       grants.push({ lease: { id, token }, bytes, deliveries, attempts, firstTakenAt })
     }
@@ -111,7 +119,15 @@ class State {
     for (const [id, entry] of due.splice(0, share)) give(id, entry)
     for (const bytes of this.waiting.splice(0, free - grants.length)) {
       const id = String(++this.sequence)
-      const entry: Entry = { bytes, token: undefined, deliveries: 0, attempts: 0, firstTakenAt: now, until: now }
+      const entry: Entry = {
+        bytes,
+        token: undefined,
+        deliveries: 0,
+        attempts: 0,
+        scheduled: false,
+        firstTakenAt: now,
+        until: now
+      }
       this.entries.set(id, entry)
       give(id, entry)
     }
@@ -183,14 +199,16 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
     counts: Effect.sync(() => {
       const all = [...state.entries.values()]
       const inHand = all.filter((entry) => entry.token !== undefined).length
+      const scheduled = all.filter((entry) => entry.scheduled).length
       return {
         waiting: state.waiting.length,
-        scheduled: 0,
+        scheduled,
         inHand,
-        retrying: all.length - inHand,
+        retrying: all.length - inHand - scheduled,
         dead: state.dead.length
       }
     }),
+    advance: () => Effect.succeed(0),
     arrival: Queue.take(arrivals),
     reconnect: Effect.void,
     notes: [],

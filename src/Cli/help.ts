@@ -1,7 +1,7 @@
 /**
  * The text of `--help`, from the table of options: by groups and with defaults, which @effect/cli does not show.
  */
-import { type Group, type Option, options } from "./options.ts"
+import { type Group, logOf, type Option, options } from "./options.ts"
 
 /** Wide enough for the longest name with its value. */
 const column = 37
@@ -19,10 +19,11 @@ const wrap = (text: string): ReadonlyArray<string> => {
   return lines
 }
 
-const row = (option: Option): string => {
+const row = (option: Option, name: string): string => {
   const short = option.short === undefined ? "    " : `-${option.short}, `
   const value = option.kind === "flag" ? "" : ` ${option.placeholder}`
-  const standard = option.kind === "flag" || option.default === undefined ? "" : `, default ${option.default}`
+  const usual = option.kind === "flag" ? undefined : option.long === "logfile" ? logOf(name) : option.default
+  const standard = usual === undefined ? "" : `, default ${usual}`
   const effect = option.effect === "works" ? "" : `; ${option.effect}`
   const [first, ...rest] = wrap(`${option.help}${standard}${effect}`)
   const head = `  ${short}--${option.long}${value}`.padEnd(column)
@@ -37,7 +38,11 @@ export const text = (name: string): string =>
     `Usage: ${name} [options]`,
     "",
     "Sends the mails that an eduMFA or privacyIDEA server puts on its job queue.",
-    ...groups.flatMap((group) => ["", `${group}:`, ...options.filter((it) => it.group === group).map(row)]),
+    ...groups.flatMap((group) => [
+      "",
+      `${group}:`,
+      ...options.filter((it) => it.group === group).map((it) => row(it, name))
+    ]),
     "",
     "Other:",
     "  -h, --help                         show this text",

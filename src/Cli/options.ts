@@ -58,6 +58,9 @@ const positive = numberThat((value) => value > 0)
 /** A path or a name with a control character in it is a slip of a script. */
 const isText = (text: string) => text !== "" && !/\p{Cc}/u.test(text)
 
+/** The log of a command that is given none, in the directory where it was started: as its Python namesake has it. */
+export const logOf = (command: string): string => command.replace(/-huey$/, ".log")
+
 /** Ordered as the help shows them. Defaults are huey's 3.3, but for the number of slots. */
 export const options = [
   {
@@ -65,7 +68,7 @@ export const options = [
     short: "l",
     kind: "text",
     placeholder: "FILE",
-    default: "edumfa-queue.log",
+    default: logOf("edumfa-queue-huey"),
     needs: "a file name",
     accepts: isText,
     help: "log to FILE; - logs to stdout",
