@@ -140,6 +140,27 @@ export interface Counts {
   readonly dead: number
 }
 
+/** Where a message may be, by the same words as {@link Counts}; dead letters hold none. */
+export type Place = Exclude<keyof Counts, "dead">
+
+/** What a drain has put back so far, by where it was. */
+export interface Drained {
+  /** Moved by a wake-up call, and granted to nobody. */
+  readonly arrived: number
+  readonly inHand: number
+  /** To be tried again by now. */
+  readonly due: number
+  /** To be tried again later: it stands in huey's schedule, at that time. */
+  readonly later: number
+}
+
+export interface DrainOptions {
+  /** Also while workers seem alive: what they have in hand is theirs no more. */
+  readonly force: boolean
+  /** Told after each step, with how many are left. */
+  readonly onProgress?: (drained: Drained, left: number) => Effect.Effect<void>
+}
+
 /** `Unavailable`: it does not answer now and may later; `Refused`: it answers that it will not. */
 export class JobStoreError extends Data.TaggedError("JobStoreError")<{
   readonly reason: "Unavailable" | "Refused"
@@ -168,6 +189,17 @@ export class OldBacklog extends Data.TaggedError("OldBacklog")<{ readonly waitin
   }
 }
 
+/** Workers have given a sign of life that still counts, so that nothing is taken out of their hands. */
+export class WorkersAlive extends Data.TaggedError("WorkersAlive")<{ readonly workers: number }> {
+  override get message() {
+    const [who, them] = this.workers === 1 ? ["1 worker seems", "it"] : [`${this.workers} workers seem`, "them"]
+    return (
+      `${who} to be alive: stop ${them} and try again; one that was killed seems so until its last lease ends, ` +
+      "--force does not wait for that"
+    )
+  }
+}
+
 /** Grants, settles and extends leases; at least once, fenced. */
 export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
   JobStore,
@@ -182,9 +214,16 @@ export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
       free: number,
       suspects?: number
     ) => Effect.Effect<Exchange, JobStoreError>
-    /** Extends leases by their full length; for each, in order: whether it was still held. */
+    /**
+     * Extends leases by their full length; for each, in order: whether it was still held. It is the worker's sign of life, also
+     * without any.
+     */
     readonly extend: (leases: ReadonlyArray<Lease>) => Effect.Effect<ReadonlyArray<boolean>, JobStoreError>
     readonly counts: Effect.Effect<Counts, JobStoreError>
+    /** How many workers gave a sign of life within the last lease and have not stopped since. */
+    readonly workers: Effect.Effect<number, JobStoreError>
+    /** Some of the messages of a place, at most `limit`, without taking them; of what waits the oldest comes first. */
+    readonly peek: (place: Place, limit: number) => Effect.Effect<ReadonlyArray<Uint8Array>, JobStoreError>
     /** Returns when something may have arrived, or after a while: a hint to exchange, never a promise. */
     readonly arrival: Effect.Effect<void, JobStoreError>
     /** Throws away what leads to the store and makes it anew; what is under way fails. For a link that is stuck. */
@@ -197,7 +236,7 @@ export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
     readonly admit: (limit: number, decision: BacklogDecision | undefined) => Effect.Effect<Admission, JobStoreError>
     /** Buries some of the messages that a decision was about; answers with how many are left. */
     readonly buryBacklog: (letter: (bytes: Uint8Array) => DeadLetter) => Effect.Effect<number, JobStoreError>
-    /** Puts all that is in custody back where other kinds of workers find it, the oldest to be taken first; how many. */
-    readonly drain: Effect.Effect<number, JobStoreError>
+    /** Puts all that is in custody back where other kinds of workers find it, the oldest to be taken first. */
+    readonly drain: (options: DrainOptions) => Effect.Effect<Drained, JobStoreError | WorkersAlive>
   }
 >() {}

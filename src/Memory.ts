@@ -15,11 +15,13 @@ import { JobQueue } from "./JobQueue.ts"
 import {
   type Buried,
   type DeadLetter,
+  type Drained,
   defaultLease,
   type Grant,
   JobStore,
   type Lease,
   maxDeliveries,
+  type Place,
   poison,
   type Settlement,
   suspectFrom
@@ -119,12 +121,24 @@ class State {
     return grants
   }
 
-  /** Puts everything back in front of what waits, the oldest first. */
-  drain(): number {
+  get inHand(): number {
+    return [...this.entries.values()].filter((entry) => entry.token !== undefined).length
+  }
+
+  /** Puts everything back in front of what waits, the oldest first; there is no other schedule than the entries' own. */
+  drain(): Drained {
+    const { inHand } = this
     const oldest = [...this.entries.values()].sort((a, b) => a.firstTakenAt - b.firstTakenAt)
     this.waiting.unshift(...oldest.map((entry) => entry.bytes))
     this.entries.clear()
-    return oldest.length
+    return { arrived: 0, inHand, due: oldest.length - inHand, later: 0 }
+  }
+
+  peek(place: Place, limit: number): ReadonlyArray<Uint8Array> {
+    if (place === "waiting") return this.waiting.slice(0, limit)
+    const isInHand = place === "inHand"
+    const held = [...this.entries.values()].filter((entry) => (entry.token !== undefined) === isInHand)
+    return place === "scheduled" ? [] : held.slice(0, limit).map((entry) => entry.bytes)
   }
 
   holds(lease: Lease): Entry | undefined {
@@ -180,24 +194,22 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
           return entry !== undefined
         })
       ),
-    counts: Effect.sync(() => {
-      const all = [...state.entries.values()]
-      const inHand = all.filter((entry) => entry.token !== undefined).length
-      return {
-        waiting: state.waiting.length,
-        scheduled: 0,
-        inHand,
-        retrying: all.length - inHand,
-        dead: state.dead.length
-      }
-    }),
+    counts: Effect.sync(() => ({
+      waiting: state.waiting.length,
+      scheduled: 0,
+      inHand: state.inHand,
+      retrying: state.entries.size - state.inHand,
+      dead: state.dead.length
+    })),
+    workers: Effect.succeed(0),
+    peek: (place, limit) => Effect.sync(() => state.peek(place, limit)),
     arrival: Queue.take(arrivals),
     reconnect: Effect.void,
     notes: [],
     advice: Effect.succeed([]),
     admit: () => Effect.succeed({ _tag: "Admitted" }),
     buryBacklog: () => Effect.succeed(0),
-    drain: Effect.sync(() => state.drain())
+    drain: () => Effect.sync(() => state.drain())
   }
   return { queue, store }
 })
