@@ -1,7 +1,6 @@
 /**
  * The command without a subcommand: runs the worker on the configured queue.
  */
-import * as CliOption from "@effect/cli/Options"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
@@ -22,32 +21,19 @@ import type { LogFileError } from "../QueueLogger/LogFile.ts"
 import * as QueueLogger from "../QueueLogger.ts"
 import * as SendEmail from "../SendEmail.ts"
 import * as Worker from "../Worker.ts"
+import { type Given, value } from "./Given.ts"
 import * as Options from "./options.ts"
-
-/** What was given on the command line, by long name; a flag that was given is "". */
-export type Given = Readonly<Record<string, Option.Option<string>>>
 
 /** What belongs to the process and not to the program. */
 export interface Process {
+  /** What the command was called by. */
+  readonly name: "edumfa-queue-huey" | "privacyidea-queue-huey"
   readonly pid: number
   /** Completes when the operator next asks for a fresh start (SIGHUP). */
   readonly hangUp: Effect.Effect<void>
   /** Completes when the operator asks a second time for the end (SIGTERM, SIGINT). */
   readonly hurry: Effect.Effect<void>
 }
-
-const toCliOption = (row: Options.Option): CliOption.Options<Option.Option<string>> =>
-  row.kind === "flag"
-    ? CliOption.map(CliOption.boolean(row.long), (given) => (given ? Option.some("") : Option.none()))
-    : CliOption.optional(CliOption.text(row.long))
-
-/** The table of options, for @effect/cli. */
-export const options: CliOption.Options<Given> = CliOption.all(
-  Object.fromEntries(Options.options.map((row) => [row.long, toCliOption(row)]))
-)
-
-const value = (given: Given, name: (typeof Options.options)[number]["long"]): Option.Option<string> =>
-  given[name] ?? Option.none()
 
 /** Where the log goes, and why it does not go to the file where it does not. */
 const logTarget = Effect.fnUntraced(function* (given: Given, logConfig: Option.Option<string>) {

@@ -23,7 +23,7 @@ import type * as Progress from "./Progress.ts"
 import { type ServerOptions, setting } from "./ServerOptions.ts"
 
 /** What a connection is made from. */
-interface Destination {
+export interface Destination {
   readonly server: SmtpServer
   readonly options: ServerOptions
   readonly credentials: Credentials | undefined
@@ -104,7 +104,7 @@ const withAdvice = (error: MailerError, fault: Connection.SmtpFault, server: Smt
 }
 
 /** Opens a connection and logs in. */
-const open = ({
+export const open = ({
   credentials,
   ehlo,
   options,
