@@ -31,7 +31,8 @@ export class EdumfaConfig extends Context.Tag("edumfa-queue/EdumfaConfig")<
   }
 >() {}
 
-const noFile = "no configuration file"
+/** The source where no file was read. */
+export const noFile = "no configuration file"
 
 const fromSettings = (settings: Settings.Settings) =>
   EdumfaConfig.of({ source: settings.source, get: (config) => provider.load(settings, config) })

@@ -35,6 +35,7 @@ import { InHand } from "./Worker/InHand.ts"
 import * as Outage from "./Worker/Outage.ts"
 import * as Performer from "./Worker/Performer.ts"
 import * as StoreTime from "./Worker/StoreTime.ts"
+import * as Summary from "./Worker/Summary.ts"
 import * as TakeLoop from "./Worker/TakeLoop.ts"
 import * as Turn from "./Worker/Turn.ts"
 
@@ -59,6 +60,8 @@ export interface Options {
   readonly backlog?: BacklogDecision
   /** Completes when a stop is to release what is in hand at once. Default: never. */
   readonly hurry?: Effect.Effect<void>
+  /** What puts back what is left of the queue in the worker's own keys: the log names it at a stop. Default: nothing. */
+  readonly drainCommand?: string
 }
 
 /** A worker in this process, as a health check sees it. */
@@ -151,16 +154,6 @@ const lasting = <A, E>(what: string, effect: Effect.Effect<A, E>): Effect.Effect
     Effect.zipRight(Effect.logError(`${what} failed: ${thrown(cause)}`), Effect.sleep(Duration.seconds(1)))
   )
 
-const makeSummary = (store: Context.Tag.Service<JobStore>) => {
-  let said = ""
-  return Effect.flatMap(store.counts, ({ waiting, scheduled, inHand, retrying, dead }) => {
-    const line = `waiting ${waiting}, scheduled ${scheduled}, in hand ${inHand}, retrying ${retrying}, dead ${dead}`
-    if (line === said) return Effect.void
-    said = line
-    return Effect.logInfo(line)
-  }).pipe(Effect.catchAll((error) => Effect.logDebug(`no counts: ${error.detail}`)))
-}
-
 /** A worker that takes nothing before it is run. */
 export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Options = {}) {
   const store = yield* JobStore
@@ -206,8 +199,15 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     yield* Guard.pass({ ...guard, limit: options.firstBacklog ?? defaultFirstBacklog })
     yield* Effect.forkScoped(Effect.schedule(lasting("the heartbeat", beat), Schedule.spaced(heartbeat)))
     yield* Effect.forkScoped(Effect.schedule(lasting("the sweep", inHand.sweep), Schedule.spaced("1 second")))
-    yield* Effect.forkScoped(Effect.schedule(lasting("the summary", makeSummary(store)), Schedule.spaced("1 minute")))
+    yield* Effect.forkScoped(
+      Effect.schedule(
+        lasting("the summary", Summary.make({ store, codec, now: storeTime.now })),
+        Schedule.spaced("1 minute")
+      )
+    )
     const drain = Drain.make({
+      store,
+      command: options.drainCommand,
       inHand,
       turn: take,
       grace: Duration.decode(options.grace ?? defaultGrace),

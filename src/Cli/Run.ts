@@ -1,6 +1,7 @@
 /**
  * The command without a subcommand: runs the worker on the configured queue.
  */
+import { resolve } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
@@ -69,6 +70,17 @@ interface Settings {
   readonly worker: Worker.Options
 }
 
+/** A path that a shell takes as it stands. */
+const plain = /^[\w./@:+-]+$/
+
+/** For a shell, wherever it is typed. */
+const drainCommand = (name: string, source: string): string => {
+  // Where no file was read there is none to name.
+  if (source === EdumfaConfig.noFile) return `${name} drain`
+  const path = resolve(source)
+  return `${name} drain --config ${plain.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`}`
+}
+
 const readSettings = Effect.fnUntraced(function* (
   given: Given,
   process: Process
@@ -102,6 +114,7 @@ const readSettings = Effect.fnUntraced(function* (
     worker: {
       ...(yield* get(Worker.config)),
       hurry: process.hurry,
+      drainCommand: drainCommand(process.name, source),
       ...(Option.isSome(backlog) ? { backlog: backlog.value } : {}),
       ...(Option.isSome(slots) ? { slots: slots.value } : {}),
       ...(Option.isSome(wait) ? { storeWait: Duration.seconds(Number(wait.value)) } : {})
