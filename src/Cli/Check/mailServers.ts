@@ -121,11 +121,15 @@ export const ask = (
     const left = byPlace.length - kept.length
     return {
       answers,
-      problems: answers
-        .filter(({ state }) => state !== "works")
-        .map(
-          ({ detail, login, server }) => `mail server ${server}${login === undefined ? "" : ` as ${login}`}: ${detail}`
-        ),
+      // Of the same credentials in two definitions the same is said.
+      problems: Arr.dedupe(
+        answers
+          .filter(({ state }) => state !== "works")
+          .map(
+            ({ detail, login, server }) =>
+              `mail server ${server}${login === undefined ? "" : ` as ${login}`}: ${detail}`
+          )
+      ),
       notes: left > 0 ? [`${left} more mail servers were not asked: jobs name ${byPlace.length}`] : []
     }
   })

@@ -72,16 +72,18 @@ const sort = (messages: ReadonlyArray<Uint8Array>, codec: Huey.Codec, jobs: Job.
   for (const bytes of messages) {
     const message = codec.decode(bytes)
     if (Either.isLeft(message)) fault(`cannot be read: ${message.left.message}`)
-    else if (!jobs.has(message.right.name)) fault("belong to a job that this worker does not know")
+    else if (!jobs.has(message.right.name)) fault("are of a job that this worker does not know")
     else {
       const server = SendEmail.serverOf(message.right.call)
-      if (Either.isLeft(server)) fault(server.left.message)
+      if (Either.isLeft(server)) fault(`name a mail server that cannot be used: ${server.left.detail}`)
       else definitions.add(idOf(server.right), server.right)
     }
   }
   return {
     definitions: definitions.sorted.map(({ item, count }) => ({ server: item, mails: count })),
-    problems: faults.sorted.slice(0, maxReasons).map(({ count, item }) => `${count} of the messages: ${item}`)
+    problems: faults.sorted
+      .slice(0, maxReasons)
+      .map(({ count, item }) => `${count} of the messages ${item}; they end as dead letters`)
   }
 }
 
