@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Command from "./Command.ts"
 
-const script = fileURLToPath(new URL("../fixtures/python/huey_site.py", import.meta.url))
+/** What it is made of. */
+export const script = fileURLToPath(new URL("../fixtures/python/huey_site.py", import.meta.url))
 
 /** Its server and its worker have this zone, which shifts the scores of huey's schedule; give ours the same. */
 export const zone = "Europe/Berlin"
