@@ -13,8 +13,8 @@ import type { SmtpServer } from "../SmtpServer.ts"
 import { BreakerStore } from "./Breaker/BreakerStore.ts"
 import * as Circuit from "./Breaker/Circuit.ts"
 import { connectBreaker, loginBreaker } from "./Breaker.ts"
-import * as Connections from "./Connections.ts"
 import { credentialsOf } from "./credentials.ts"
+import * as Destination from "./Destination.ts"
 import * as EhloName from "./EhloName.ts"
 import { type Credentials, permit } from "./login.ts"
 import { key } from "./ServerOptions.ts"
@@ -73,7 +73,7 @@ const make = (options: Options) =>
 
     const ask = (server: SmtpServer, credentials: Credentials | undefined) =>
       Effect.flatMap(ehloName, (ehlo) =>
-        Effect.scoped(Connections.open({ server, options: optionsOf(server), credentials, ehlo }))
+        Effect.scoped(Destination.open({ server, options: optionsOf(server), credentials, ehlo }))
       )
 
     return Probe.of({
