@@ -28,6 +28,8 @@ export class EdumfaConfig extends Context.Tag("edumfa-queue/EdumfaConfig")<
      * that is given both as URL and by single keys.
      */
     readonly get: <A>(config: Config.Config<A>) => Effect.Effect<A, EdumfaConfigError>
+    /** Everything that is wrong with a config, of which `get` says one thing; nothing where that would answer. */
+    readonly check: <A>(config: Config.Config<A>) => Effect.Effect<ReadonlyArray<EdumfaConfigError>>
   }
 >() {}
 
@@ -35,7 +37,11 @@ export class EdumfaConfig extends Context.Tag("edumfa-queue/EdumfaConfig")<
 export const noFile = "no configuration file"
 
 const fromSettings = (settings: Settings.Settings) =>
-  EdumfaConfig.of({ source: settings.source, get: (config) => provider.load(settings, config) })
+  EdumfaConfig.of({
+    source: settings.source,
+    get: (config) => provider.load(settings, config),
+    check: (config) => provider.check(settings, config)
+  })
 
 /**
  * Reads the file that `file` names, or else the one that eduMFA would read; a file that nobody named may be absent.

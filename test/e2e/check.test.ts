@@ -115,6 +115,8 @@ EDUMFA_ENCFILE = '/missing/enckey'
 EDUMFA_LOGLEVEL = 'LOUD'
 EDUMFA_QUEUE_WORKER_MAX_AGES = 5
 EDUMFA_QUEUE_WORKER_SMTP = {'127.0.0.1:${untrusted.port}': {'verify': True}}
+EDUMFA_QUEUE_WORKER_TIMEOUT = 0
+EDUMFA_QUEUE_WORKER_FIRST_BACKLOG = -1
 `
       const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(redis.port, more) })
       const wrong = withPassword(refusing.definition, "mfa@example.org", "wrong-password")
@@ -132,13 +134,15 @@ EDUMFA_QUEUE_WORKER_SMTP = {'127.0.0.1:${untrusted.port}': {'verify': True}}
       yield* use((client) => client.lpush("huey.redis.huey", "no message: 493817", Buffer.from(other)))
       const { code, said, stderr } = yield* check(redis, cwd)
       expect(code).toBe(1)
-      expect(said.at(-1)).toBe("result          wrong: 9")
+      expect(said.at(-1)).toBe("result          wrong: 11")
       const problems = problemsOf(stderr)
-      expect(problems).toHaveLength(9)
+      expect(problems).toHaveLength(11)
       expect(problems).toEqual(
         expect.arrayContaining([
           "edumfa.cfg, line 6: EDUMFA_LOGLEVEL: Expected a level of Python's logging, as DEBUG, INFO, WARNING, ERROR, CRITICAL or a number",
           "edumfa.cfg, line 7: EDUMFA_QUEUE_WORKER_MAX_AGES: expected seconds from 1 to 31536000 by the identifier of an SMTP server, as in {'otp': 300}",
+          "edumfa.cfg, line 9: EDUMFA_QUEUE_WORKER_TIMEOUT: expected seconds from 1 to 3600",
+          "edumfa.cfg, line 10: EDUMFA_QUEUE_WORKER_FIRST_BACKLOG: expected a number of messages from 0",
           "key file /missing/enckey does not exist; set EDUMFA_ENCFILE to eduMFA's key file; write EDUMFA_ENCFILE = '/path/of/enckey'",
           "1 of the messages are of a job that this worker does not know; they end as dead letters",
           expect.stringMatching(/^1 of the messages cannot be read: Malformed: .*; they end as dead letters$/),
@@ -153,6 +157,37 @@ EDUMFA_QUEUE_WORKER_SMTP = {'127.0.0.1:${untrusted.port}': {'verify': True}}
         ])
       )
       expect(yield* refusing.logins).toBe(1)
+    })
+  )
+
+  it.scopedLive("names every key that cannot be used", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Command.directory({
+        "edumfa.cfg": `
+EDUMFA_JOB_QUEUE_CLASS = 'edumfa.lib.queues.huey_queue.HueyQueue'
+EDUMFA_JOB_QUEUE_PORT = 0
+EDUMFA_JOB_QUEUE_DB = -1
+EDUMFA_JOB_QUEUE_RESULTS = True
+EDUMFA_JOB_QUEUE_SERIALISER = 'pickle'
+EDUMFA_QUEUE_WORKER_LEASE = compute()
+EDUMFA_QUEUE_WORKER_SMTP = {'mail.example.org:25': {'verfy': True}}
+${keyFile}
+`
+      })
+      const { code, stderr } = yield* Command.run(["check", "--config", "edumfa.cfg"], { cwd })
+      expect(code).toBe(1)
+      expect(
+        problemsOf(stderr)
+          .map((line) => /^edumfa\.cfg, line \d+: \w+/.exec(line)?.[0] ?? line)
+          .sort()
+      ).toEqual([
+        "edumfa.cfg, line 3: EDUMFA_JOB_QUEUE_PORT",
+        "edumfa.cfg, line 4: EDUMFA_JOB_QUEUE_DB",
+        "edumfa.cfg, line 5: EDUMFA_JOB_QUEUE_RESULTS",
+        "edumfa.cfg, line 6: EDUMFA_JOB_QUEUE_SERIALISER",
+        "edumfa.cfg, line 7: EDUMFA_QUEUE_WORKER_LEASE",
+        "edumfa.cfg, line 8: EDUMFA_QUEUE_WORKER_SMTP"
+      ])
     })
   )
 

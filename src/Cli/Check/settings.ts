@@ -38,20 +38,30 @@ export interface Settings {
 
 /** Reads everything that a worker reads, one after the other, whatever is wrong before. */
 export const read: Effect.Effect<Settings, never, EdumfaConfig | FileSystem.FileSystem> = Effect.gen(function* () {
-  const { get, source } = yield* EdumfaConfig
+  const { check, get, source } = yield* EdumfaConfig
   const problems = new Set<string>()
-  const attempt = <A, E extends Error, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.map(Effect.either(effect), (result) => {
-      if (Either.isRight(result)) return result.right
-      problems.add(result.left.message)
-      return undefined
-    })
-  const store = yield* attempt(ConfiguredStore.choose)
+  const note = (errors: ReadonlyArray<Error>) => {
+    for (const { message } of errors) problems.add(message)
+  }
+  /** `all`: all that is wrong, where the effect fails with the first of it. */
+  const attempt = <A, E extends Error, R>(
+    effect: Effect.Effect<A, E, R>,
+    all: Effect.Effect<ReadonlyArray<Error>, never, EdumfaConfig> = Effect.succeed([])
+  ) =>
+    Effect.flatMap(Effect.either(effect), (result) =>
+      Either.isRight(result)
+        ? Effect.succeed(result.right)
+        : Effect.map(all, (errors) => {
+            note(errors.length === 0 ? [result.left] : errors)
+            return undefined
+          })
+    )
+  const store = yield* attempt(ConfiguredStore.choose, ConfiguredStore.check)
   const breakers: Layer.Layer<BreakerStore> = (yield* attempt(ConfiguredBreakers.choose)) ?? layerMemory
-  const probe = yield* attempt(ConfiguredMailer.chooseProbe)
-  const worker = yield* attempt(get(Worker.config))
-  yield* attempt(get(QueueLogger.config))
-  yield* attempt(get(SendEmail.config))
+  const probe = yield* attempt(ConfiguredMailer.chooseProbe, check(ConfiguredMailer.config))
+  const worker = yield* attempt(get(Worker.config), check(Worker.config))
+  note(yield* check(QueueLogger.config))
+  note(yield* check(SendEmail.config))
   const keyFile = yield* Effect.either(EncKey.check)
   if (Either.isLeft(keyFile)) problems.add(`${keyFile.left.message}; write EDUMFA_ENCFILE = '/path/of/enckey'`)
   return {
