@@ -1,6 +1,7 @@
 /**
  * `check` beside real servers: it says all that is wrong, and changes, sends and tells nothing.
  */
+import { createCipheriv } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
@@ -156,6 +157,28 @@ EDUMFA_QUEUE_WORKER_FIRST_BACKLOG = -1
           expect.stringMatching(/as \*\*\*: Password: key file \/missing\/enckey does not exist; set EDUMFA_ENCFILE/)
         ])
       )
+      expect(yield* refusing.logins).toBe(1)
+    })
+  )
+
+  it.scopedLive("shows a mail server a password once, however it is stored", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const refusing = yield* LoginServer.make
+      const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(redis.port, keyFile) })
+      const key = readFileSync(fixture("enckey/enckey")).subarray(32, 64)
+      const again = (iv: Buffer) => {
+        const cipher = createCipheriv("aes-256-cbc", key, iv)
+        return `${iv.toString("hex")}:${cipher.update("mail-password", "utf8", "hex")}${cipher.final("hex")}`
+      }
+      const stored = [encrypted ?? "", again(Buffer.alloc(16, 1)), again(Buffer.alloc(16, 2)), "mail-password"]
+      for (const password of stored) {
+        yield* enqueueAll(redis.port, { definition: withPassword(refusing.definition, "mfa", password) }, [mail])
+      }
+      const { code, said, stderr } = yield* check(redis, cwd)
+      expect(code).toBe(1)
+      expect(problemsOf(stderr)).toHaveLength(1)
+      expect(said.filter((line) => line.startsWith("mail server"))).toHaveLength(4)
       expect(yield* refusing.logins).toBe(1)
     })
   )
