@@ -13,6 +13,7 @@ import { type DeadLetter, type Grant, JobStore, type Settlement } from "../../sr
 import type { RedisConnection } from "../../src/Redis/Connection.ts"
 import { RedisError } from "../../src/Redis/RedisError.ts"
 import * as Redis from "../../src/Redis.ts"
+import * as HueySamples from "../services/HueySamples.ts"
 import * as RedisServer from "../services/RedisServer.ts"
 
 const options = {
@@ -367,6 +368,29 @@ describe("JobStore.Redis, the way back", () => {
         // And they are no resends when they come back.
         const again = (yield* exchange([], 9)).grants.map(text)
         expect(again.sort()).toEqual(["a", "b", "c", "e", "f", "g", "h", "i", "j"])
+      }).pipe(Effect.provide(store(port)))
+    })
+  )
+
+  it.scopedLive("keeps every byte of what huey wrote, in hand, tried, tried in part, released", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      const { use } = connection
+      const samples = HueySamples.all.map(({ bytes }) => bytes)
+      expect(samples.length).toBe(78 + 57)
+      yield* Effect.gen(function* () {
+        yield* use((client) => client.lpush("huey.redis.huey", ...samples))
+        const { grants } = yield* exchange([], samples.length)
+        expect(grants.map(({ bytes }) => Buffer.from(bytes))).toEqual(samples)
+        const settlements = grants.flatMap(({ bytes, lease }, index): ReadonlyArray<Settlement> => {
+          const retry = { _tag: "Retry", lease, delay: 60_000, counted: true } as const
+          if (index % 4 === 0) return [{ _tag: "Released", lease }]
+          return index % 4 === 1 ? [retry] : index % 4 === 2 ? [{ ...retry, bytes }] : []
+        })
+        yield* exchange(settlements, 0)
+        yield* Effect.flatMap(JobStore, ({ drain }) => drain)
+        const list = yield* use((client) => client.lrangeBuffer("huey.redis.huey", 0, -1))
+        expect([...list].reverse()).toEqual(samples)
       }).pipe(Effect.provide(store(port)))
     })
   )
