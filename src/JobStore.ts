@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type { Drained, DrainOptions, WorkersAlive } from "./JobStore/Drained.ts"
 
 /** Names one grant of one job. The token changes with every grant, so that a former holder can settle nothing. */
 export interface Lease {
@@ -93,6 +94,13 @@ export type Settlement =
       /** One line for the history of the job; absent: nothing happened to it. */
       readonly detail?: string
     }
+  /** Not due by its own time: it goes back to where jobs wait for theirs, at no cost. */
+  | {
+      readonly _tag: "Scheduled"
+      readonly lease: Lease
+      /** Milliseconds since the epoch. */
+      readonly dueAt: number
+    }
   | { readonly _tag: "Dead"; readonly lease: Lease; readonly letter: DeadLetter }
   | { readonly _tag: "Released"; readonly lease: Lease }
 
@@ -143,24 +151,6 @@ export interface Counts {
 /** Where a message may be, by the same words as {@link Counts}; dead letters hold none. */
 export type Place = Exclude<keyof Counts, "dead">
 
-/** What a drain has put back so far, by where it was. */
-export interface Drained {
-  /** Moved by a wake-up call, and granted to nobody. */
-  readonly arrived: number
-  readonly inHand: number
-  /** To be tried again by now. */
-  readonly due: number
-  /** To be tried again later: it stands in huey's schedule, at that time. */
-  readonly later: number
-}
-
-export interface DrainOptions {
-  /** Also while workers seem alive: what they have in hand is theirs no more. */
-  readonly force: boolean
-  /** Told after each step, with how many are left. */
-  readonly onProgress?: (drained: Drained, left: number) => Effect.Effect<void>
-}
-
 /** `Unavailable`: it does not answer now and may later; `Refused`: it answers that it will not. */
 export class JobStoreError extends Data.TaggedError("JobStoreError")<{
   readonly reason: "Unavailable" | "Refused"
@@ -173,9 +163,15 @@ export class JobStoreError extends Data.TaggedError("JobStoreError")<{
 }
 
 /** The configuration names no queue, so that there is nothing a worker could take from. */
-export class NoQueue extends Data.TaggedError("NoQueue")<{ readonly source: string }> {
+export class NoQueue extends Data.TaggedError("NoQueue")<{
+  readonly source: string
+  /** The line that switches it on. */
+  readonly line: string
+  /** How the configuration was read. */
+  readonly notes: ReadonlyArray<string>
+}> {
   override get message() {
-    return `the job queue is off, set EDUMFA_JOB_QUEUE_CLASS = 'edumfa.lib.queues.huey_queue.HueyQueue' in ${this.source}`
+    return [`the job queue is off, set ${this.line} in ${this.source}`, ...this.notes].join("; ")
   }
 }
 
@@ -185,17 +181,6 @@ export class OldBacklog extends Data.TaggedError("OldBacklog")<{ readonly waitin
     return (
       `${this.waiting} messages wait that no worker of this kind has ever taken from; ` +
       "--backlog bury makes dead letters of them, --backlog send mails them however old they are"
-    )
-  }
-}
-
-/** Workers have given a sign of life that still counts, so that nothing is taken out of their hands. */
-export class WorkersAlive extends Data.TaggedError("WorkersAlive")<{ readonly workers: number }> {
-  override get message() {
-    const [who, them] = this.workers === 1 ? ["1 worker seems", "it"] : [`${this.workers} workers seem`, "them"]
-    return (
-      `${who} to be alive: stop ${them} and try again; one that was killed seems so until its last lease ends, ` +
-      "--force does not wait for that"
     )
   }
 }
@@ -224,6 +209,11 @@ export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
     readonly workers: Effect.Effect<number, JobStoreError>
     /** Some of the messages of a place, at most `limit`, without taking them; of what waits the oldest comes first. */
     readonly peek: (place: Place, limit: number) => Effect.Effect<ReadonlyArray<Uint8Array>, JobStoreError>
+    /**
+     * Looks at some of the jobs that wait for their time, and puts those whose own time has come in front of what waits; how
+     * many. Called again and again it sees all of them.
+     */
+    readonly advance: (isDue: (bytes: Uint8Array) => boolean) => Effect.Effect<number, JobStoreError>
     /** Returns when something may have arrived, or after a while: a hint to exchange, never a promise. */
     readonly arrival: Effect.Effect<void, JobStoreError>
     /** Throws away what leads to the store and makes it anew; what is under way fails. For a link that is stuck. */

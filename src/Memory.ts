@@ -12,10 +12,10 @@ import * as Queue from "effect/Queue"
 import * as Huey from "./Huey.ts"
 import * as Producer from "./JobQueue/Producer.ts"
 import { JobQueue } from "./JobQueue.ts"
+import type { Drained } from "./JobStore/Drained.ts"
 import {
   type Buried,
   type DeadLetter,
-  type Drained,
   defaultLease,
   type Grant,
   JobStore,
@@ -37,6 +37,8 @@ interface Entry {
   token: string | undefined
   deliveries: number
   attempts: number
+  /** Whether it waits for its own time, and not to be tried again. */
+  scheduled: boolean
   readonly firstTakenAt: number
   /** The end of the lease while there is a token, else the time before which it is not granted. */
   until: number
@@ -63,6 +65,11 @@ class State {
         entry.deliveries = 0
         entry.bytes = settlement.bytes ?? entry.bytes
         entry.until = now + settlement.delay
+        break
+      case "Scheduled":
+        entry.deliveries = 0
+        entry.scheduled = true
+        entry.until = settlement.dueAt
         break
       case "Dead":
         this.entries.delete(settlement.lease.id)
@@ -99,6 +106,7 @@ class State {
       entry.token = token
       entry.until = now + lease
       entry.deliveries += 1
+      entry.scheduled = false
       const { bytes, deliveries, attempts, firstTakenAt } = entry
       grants.push({ lease: { id, token }, bytes, deliveries, attempts, firstTakenAt })
     }
@@ -113,7 +121,15 @@ class State {
     for (const [id, entry] of due.splice(0, share)) give(id, entry)
     for (const bytes of this.waiting.splice(0, free - grants.length)) {
       const id = String(++this.sequence)
-      const entry: Entry = { bytes, token: undefined, deliveries: 0, attempts: 0, firstTakenAt: now, until: now }
+      const entry: Entry = {
+        bytes,
+        token: undefined,
+        deliveries: 0,
+        attempts: 0,
+        scheduled: false,
+        firstTakenAt: now,
+        until: now
+      }
       this.entries.set(id, entry)
       give(id, entry)
     }
@@ -123,6 +139,10 @@ class State {
 
   get inHand(): number {
     return [...this.entries.values()].filter((entry) => entry.token !== undefined).length
+  }
+
+  get scheduled(): number {
+    return [...this.entries.values()].filter((entry) => entry.scheduled).length
   }
 
   /** Puts everything back in front of what waits, the oldest first; there is no other schedule than the entries' own. */
@@ -136,9 +156,10 @@ class State {
 
   peek(place: Place, limit: number): ReadonlyArray<Uint8Array> {
     if (place === "waiting") return this.waiting.slice(0, limit)
-    const isInHand = place === "inHand"
-    const held = [...this.entries.values()].filter((entry) => (entry.token !== undefined) === isInHand)
-    return place === "scheduled" ? [] : held.slice(0, limit).map((entry) => entry.bytes)
+    const placeOf = (entry: Entry): Place =>
+      entry.token !== undefined ? "inHand" : entry.scheduled ? "scheduled" : "retrying"
+    const found = [...this.entries.values()].filter((entry) => placeOf(entry) === place)
+    return found.slice(0, limit).map((entry) => entry.bytes)
   }
 
   holds(lease: Lease): Entry | undefined {
@@ -196,13 +217,14 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       ),
     counts: Effect.sync(() => ({
       waiting: state.waiting.length,
-      scheduled: 0,
+      scheduled: state.scheduled,
       inHand: state.inHand,
-      retrying: state.entries.size - state.inHand,
+      retrying: state.entries.size - state.inHand - state.scheduled,
       dead: state.dead.length
     })),
     workers: Effect.succeed(0),
     peek: (place, limit) => Effect.sync(() => state.peek(place, limit)),
+    advance: () => Effect.succeed(0),
     arrival: Queue.take(arrivals),
     reconnect: Effect.void,
     notes: [],

@@ -2,8 +2,8 @@
  * The worker: scheduled fibers that take jobs from a store, perform them and settle them.
  *
  * The take loop exchanges finished attempts for new grants; a wake-up waits for arrivals, and a watchdog sees that the
- * loop comes round; a heartbeat extends the leases in hand; a sweep watches the deadlines; a summary says once a minute
- * what changed. On a stop nothing more is taken, what is in hand gets its grace time, and the rest is released.
+ * loop comes round; a heartbeat extends the leases in hand; a sweep watches the deadlines; a look ahead finds overdue
+ * jobs; a summary says once a minute what changed. A stop takes no more, gives what is in hand its grace, releases the rest.
  */
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
@@ -32,6 +32,7 @@ import * as RetryPolicy from "./RetryPolicy.ts"
 import * as Drain from "./Worker/Drain.ts"
 import * as Guard from "./Worker/Guard.ts"
 import { InHand } from "./Worker/InHand.ts"
+import * as LookAhead from "./Worker/LookAhead.ts"
 import * as Outage from "./Worker/Outage.ts"
 import * as Performer from "./Worker/Performer.ts"
 import * as StoreTime from "./Worker/StoreTime.ts"
@@ -201,12 +202,10 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     yield* Guard.pass({ ...guard, limit: options.firstBacklog ?? defaultFirstBacklog })
     yield* Effect.forkScoped(Effect.schedule(lasting("the heartbeat", beat), Schedule.spaced(heartbeat)))
     yield* Effect.forkScoped(Effect.schedule(lasting("the sweep", inHand.sweep), Schedule.spaced("1 second")))
-    yield* Effect.forkScoped(
-      Effect.schedule(
-        lasting("the summary", Summary.make({ store, codec, now: storeTime.now })),
-        Schedule.spaced("1 minute")
-      )
-    )
+    const lookAhead = LookAhead.make(store, storeTime, codec)
+    yield* Effect.forkScoped(Effect.repeat(lasting("the look ahead", lookAhead), LookAhead.interval))
+    const summary = Summary.make({ store, codec, now: storeTime.now })
+    yield* Effect.forkScoped(Effect.schedule(lasting("the summary", summary), Schedule.spaced("1 minute")))
     const drain = Drain.make({
       store,
       command: options.drainCommand,

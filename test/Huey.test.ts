@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { afterEach, beforeEach, describe, expect, it, vi } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
@@ -125,18 +126,27 @@ describe("messages that huey wrote", () => {
 })
 
 describe("times", () => {
-  const codec = Huey.make({ utc: false })
   const december = { id: "1", name: "job", call: { args: [], kwargs: {} }, eta: Date.UTC(2026, 11, 1, 8, 30, 15, 250) }
 
   describe("local", () => {
     useZone("Europe/Berlin")
     it("a local time is written and read in the zone of the process", () => {
+      const codec = Huey.make({ utc: false })
       const message = decode(codec, encode(codec, Huey.message(december)))
       expect(message.eta).toBe(december.eta)
       expect(message.fields[2]).toEqual(
         new NaiveDateTime({ year: 2026, month: 12, day: 1, hour: 9, minute: 30, second: 15, microsecond: 250_000 })
       )
     })
+  })
+
+  it("a local time is written and read in the zone that is named", () => {
+    const codec = Huey.make({ utc: false, timeZone: DateTime.zoneUnsafeMakeNamed("America/New_York") })
+    const message = decode(codec, encode(codec, Huey.message(december)))
+    expect(message.eta).toBe(december.eta)
+    expect(message.fields[2]).toEqual(
+      new NaiveDateTime({ year: 2026, month: 12, day: 1, hour: 3, minute: 30, second: 15, microsecond: 250_000 })
+    )
   })
 
   it("only the resolved expiry is written, so that huey does not resolve it again at a retry", () => {
@@ -288,7 +298,9 @@ describe("config", () => {
 
   it.effect("huey's defaults", () =>
     Effect.gen(function* () {
-      expect(yield* read({})).toEqual(Either.right({ compression: false, useZlib: false, utc: true }))
+      expect(yield* read({})).toEqual(
+        Either.right({ compression: false, useZlib: false, utc: true, timeZone: DateTime.zoneMakeLocal() })
+      )
     })
   )
   it.effect("every key", () =>
@@ -298,13 +310,15 @@ describe("config", () => {
         EDUMFA_JOB_QUEUE_USE_ZLIB: "true",
         EDUMFA_JOB_QUEUE_UTC: "false",
         EDUMFA_QUEUE_WORKER_SIGNING_SECRET: "correct horse",
-        EDUMFA_QUEUE_WORKER_SIGNING_SALT: "salt"
+        EDUMFA_QUEUE_WORKER_SIGNING_SALT: "salt",
+        EDUMFA_QUEUE_WORKER_TIME_ZONE: "europe/berlin"
       })
       expect(options).toEqual(
         Either.right({
           compression: true,
           useZlib: true,
           utc: false,
+          timeZone: DateTime.zoneUnsafeMakeNamed("Europe/Berlin"),
           signing: { secret: Redacted.make("correct horse"), salt: "salt" }
         })
       )

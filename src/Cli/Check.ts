@@ -53,14 +53,15 @@ export class Wrong extends Data.TaggedError("Wrong")<{ readonly lines: ReadonlyA
 const standard = { codec: Huey.make(), firstBacklog: 0 }
 
 /** What an answer of Redis asks for. */
-const remedy = (cause: unknown): string => {
+const remedy = (cause: unknown, nameOf: (key: string) => string): string => {
+  const key = nameOf("EDUMFA_JOB_QUEUE_URL")
   switch (cause instanceof RedisError ? cause.reason : undefined) {
     case "Auth":
-      return "; write EDUMFA_JOB_QUEUE_URL = 'redis://user:password@host:port/db'"
+      return `; write ${key} = 'redis://user:password@host:port/db'`
     case "Denied":
       return "; give its user the rights that the README lists"
     case "Connection":
-      return "; if it is elsewhere, write EDUMFA_JOB_QUEUE_URL = 'redis://host:port/db'"
+      return `; if it is elsewhere, write ${key} = 'redis://host:port/db'`
     default:
       return ""
   }
@@ -71,7 +72,7 @@ const inspect = (given: Given, asking: Set<string>) =>
     const settings = yield* Settings.read
     const { codec = standard.codec, firstBacklog = standard.firstBacklog, jobs, probe, store } = settings
     const problems = [...settings.problems]
-    const notes: Array<string> = []
+    const notes = [...settings.notes]
     asking.add("Redis")
     const looked =
       store === undefined
@@ -79,7 +80,7 @@ const inspect = (given: Given, asking: Set<string>) =>
         : yield* Effect.either(Effect.provide(Waiting.look(codec, jobs, firstBacklog), store))
     asking.delete("Redis")
     if (looked !== undefined && Either.isLeft(looked))
-      problems.push(`${looked.left.message}${remedy(looked.left.cause)}`)
+      problems.push(`${looked.left.message}${remedy(looked.left.cause, settings.nameOf)}`)
     const waiting = looked === undefined ? undefined : Option.getOrUndefined(Either.getRight(looked))
     problems.push(...(waiting?.problems ?? []))
     notes.push(...(waiting?.notes ?? []))

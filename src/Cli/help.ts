@@ -2,7 +2,7 @@
  * The text of `--help`, from the tables of options: by groups and with defaults, which @effect/cli does not show.
  */
 import type { Group, Option, Synopsis } from "./Option.ts"
-import { options } from "./options.ts"
+import { logOf, options } from "./options.ts"
 
 /** Wide enough for the longest name with its value. */
 const column = 37
@@ -25,20 +25,21 @@ const entry = (head: string, text: string): string => {
   return [`${head.padEnd(column)}${first}`, ...rest.map((line) => " ".repeat(column) + line)].join("\n")
 }
 
-const row = (option: Option): string => {
+const row = (option: Option, name: string): string => {
   const short = option.short === undefined ? "    " : `-${option.short}, `
   const value = option.kind === "flag" ? "" : ` ${option.placeholder}`
-  const standard = option.kind === "flag" || option.default === undefined ? "" : `, default ${option.default}`
+  const usual = option.kind === "flag" ? undefined : option.long === "logfile" ? logOf(name) : option.default
+  const standard = usual === undefined ? "" : `, default ${usual}`
   const effect = option.effect === "works" ? "" : `; ${option.effect}`
   return entry(`  ${short}--${option.long}${value}`, `${option.help}${standard}${effect}`)
 }
 
 const groups: ReadonlyArray<Group> = ["Options", "Logging", "Workers", "Scheduler", "Configuration"]
 
-const tables = (all: ReadonlyArray<Option>) =>
+const tables = (all: ReadonlyArray<Option>, name: string) =>
   groups.flatMap((group) => {
     const rows = all.filter((it) => it.group === group)
-    return rows.length === 0 ? [] : ["", `${group}:`, ...rows.map(row)]
+    return rows.length === 0 ? [] : ["", `${group}:`, ...rows.map((it) => row(it, name))]
   })
 
 /** The whole text about the worker, without a newline at its end. */
@@ -51,7 +52,7 @@ export const text = (name: string, commands: ReadonlyArray<Synopsis>): string =>
     "",
     "Commands:",
     ...commands.map((it) => entry(`  ${it.name}`, it.purpose)),
-    ...tables(options),
+    ...tables(options, name),
     "",
     "Other:",
     "  -h, --help                         show this text; behind a command, that of the command",
@@ -70,7 +71,7 @@ export const textOf = (name: string, command: Synopsis): string =>
     `Usage: ${name} ${command.name} [options]`,
     "",
     `${command.purpose}.`,
-    ...tables(command.options),
+    ...tables(command.options, name),
     "",
     "Exit codes: 0 all is well, 1 it is not, 2 wrong usage or configuration."
   ].join("\n")

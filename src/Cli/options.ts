@@ -10,6 +10,9 @@ const workerTypes = ["thread", "greenlet", "process"] as const
 
 const positive = numberThat((value) => value > 0)
 
+/** The log of a command that is given none, in the directory where it was started: as its Python namesake has it. */
+export const logOf = (command: string): string => command.replace(/-huey$/, ".log")
+
 /** Ordered as the help shows them. Defaults are huey's 3.3, but for the number of slots. */
 export const options = [
   {
@@ -17,7 +20,7 @@ export const options = [
     short: "l",
     kind: "text",
     placeholder: "FILE",
-    default: "edumfa-queue.log",
+    default: logOf("edumfa-queue-huey"),
     needs: "a file name",
     accepts: isText,
     help: "log to FILE; - logs to stdout",

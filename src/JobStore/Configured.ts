@@ -19,7 +19,10 @@ const redisConfig = Config.all({
 
 /** What a class needs of the configuration, read at once, so that whatever is wrong shows before anything is opened. */
 const stores = {
-  None: Effect.flatMap(EdumfaConfig, ({ source }) => new NoQueue({ source })),
+  None: Effect.flatMap(
+    EdumfaConfig,
+    ({ nameOf, notes, product, source }) => new NoQueue({ source, line: QueueClass.line(product, nameOf), notes })
+  ),
   Redis: Effect.gen(function* () {
     const { get } = yield* EdumfaConfig
     const { options, redis } = yield* get(redisConfig)

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import * as TimeZone from "../Huey/TimeZone.ts"
 import {
   type Counts,
   defaultLease,
@@ -27,6 +28,7 @@ import * as Keys from "../Redis/keys.ts"
 import type { RedisError } from "../Redis/RedisError.ts"
 import type { Argument } from "../Redis/Script.ts"
 import { Redis } from "../Redis.ts"
+import * as Ahead from "./Ahead.ts"
 import * as Arrival from "./Arrival.ts"
 import * as Backlog from "./Backlog.ts"
 import { exchange as exchangeScript } from "./exchange.ts"
@@ -70,15 +72,19 @@ const maxBlockSeconds = 60
 /** At a stop nobody waits longer for a Redis that hangs. */
 const unparkLimit = Duration.millis(500)
 
-/**
- * huey's score is `mktime` of a naive UTC time, which reads it as local time: it is shifted by the zone of the producer,
- * taken to be ours. With EDUMFA_JOB_QUEUE_UTC = False the naive time is local, and the score is right.
- */
-const shift = (utc: boolean) => (now: number) => (utc ? new Date(now).getTimezoneOffset() * 60 : 0)
+/** Clocks change at whole minutes, and every exchange asks. */
+const perMinute = (shift: (time: number) => number) => {
+  let known = { minute: Number.NaN, shift: 0 }
+  return (time: number) => {
+    const minute = Math.floor(time / 60_000)
+    if (minute !== known.minute) known = { minute, shift: shift(time) }
+    return known.shift
+  }
+}
 
 /**
  * EDUMFA_JOB_QUEUE_NAME, _UTC, _BLOCKING and _READ_TIMEOUT (seconds, default 5, at most 60) as huey has them;
- * EDUMFA_QUEUE_WORKER_LEASE (seconds, 1 to 3600, default 30).
+ * EDUMFA_QUEUE_WORKER_LEASE (seconds, 1 to 3600, default 30) and _TIME_ZONE, in which huey's schedule is read and written.
  */
 export const config: Config.Config<Options> = Config.all({
   queueName: Keys.nameConfig,
@@ -87,7 +93,9 @@ export const config: Config.Config<Options> = Config.all({
     Config.map(Duration.seconds),
     Config.withDefault(defaultLease)
   ),
-  scheduleOffset: Config.map(Config.withDefault(Config.boolean("EDUMFA_JOB_QUEUE_UTC"), true), shift),
+  scheduleOffset: Config.all([TimeZone.config, Config.withDefault(Config.boolean("EDUMFA_JOB_QUEUE_UTC"), true)]).pipe(
+    Config.map(([zone, utc]) => perMinute(TimeZone.scoreShift(zone, utc)))
+  ),
   block: Config.all([
     Config.withDefault(Config.boolean("EDUMFA_JOB_QUEUE_BLOCKING"), true),
     Config.number("EDUMFA_JOB_QUEUE_READ_TIMEOUT").pipe(
@@ -107,7 +115,7 @@ const storeError = (error: RedisError) =>
     cause: error
   })
 
-const onWire = (settlement: Settlement): ReadonlyArray<Argument> => {
+const onWire = (settlement: Settlement, scheduleOffset: Options["scheduleOffset"]): ReadonlyArray<Argument> => {
   const { id, token } = settlement.lease
   switch (settlement._tag) {
     case "Done":
@@ -115,6 +123,10 @@ const onWire = (settlement: Settlement): ReadonlyArray<Argument> => {
     case "Retry": {
       const { bytes = "", counted, delay, detail = "" } = settlement
       return ["R", id, token, Math.ceil(delay), counted ? 1 : 0, bytes, escaped(detail)]
+    }
+    case "Scheduled": {
+      const { dueAt } = settlement
+      return ["S", id, token, (dueAt / 1_000 + scheduleOffset(dueAt)).toFixed(3), dueAt, "", ""]
     }
     case "Dead":
       return ["X", id, token, JSON.stringify(settlement.letter), "", "", ""]
@@ -164,7 +176,8 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       Effect.flatMap(Effect.zip(random, scheduleOffset), ([nonce, schedule_offset]) => {
         const told = unanswered
         const args = { ...limits, free, suspects, nonce, schedule_offset, unanswered: told.join(" ") }
-        return commands.run(exchangeScript, keys, args, settlements.flatMap(onWire)).pipe(
+        const wire = settlements.flatMap((settlement) => onWire(settlement, options.scheduleOffset))
+        return commands.run(exchangeScript, keys, args, wire).pipe(
           Effect.onError(() =>
             Effect.sync(() => {
               // The first of an outage may have been executed, and so may the last ones.
@@ -192,6 +205,7 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       storeError
     )
 
+    const advance = Ahead.make(commands, keys, scheduleOffset)
     const place = { redis: commands, keys, scheduleOffset, deadCap, worker, lease }
     return {
       name: `${redis.name} list ${keys.queue}`,
@@ -210,6 +224,7 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       counts,
       workers: Effect.mapError(commands.run(scripts.workers, keys, {}), storeError),
       peek: (place, limit) => Effect.mapError(Peek.look(commands, keys, place, limit), storeError),
+      advance: (isDue) => Effect.mapError(advance(isDue), storeError),
       arrival: Effect.mapError(Arrival.make(blocking, keys, options.block), storeError),
       reconnect: Effect.zipRight(commands.replace, blocking.replace),
       notes: redis.notes,

@@ -4,12 +4,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { type Drained, type DrainOptions, WorkersAlive } from "../JobStore.ts"
 import type { RedisConnection } from "../Redis/Connection.ts"
 import type { Keys } from "../Redis/keys.ts"
 import type { RedisError } from "../Redis/RedisError.ts"
 import * as Script from "../Redis/Script.ts"
 import { allowWrites, custody, keyNames, number, numbers, presence, withWorkers } from "./custody.ts"
+import { type Drained, type DrainOptions, WorkersAlive } from "./Drained.ts"
 
 /** How many messages one call moves: a few milliseconds of Redis' time. */
 const chunk = 500

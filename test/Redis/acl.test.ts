@@ -118,6 +118,23 @@ describe("the rights of the README", () => {
     })
   )
 
+  it.scopedLive("let a worker put a job back into the schedule, and fetch one from there that is overdue", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const { use } = server.connection
+      yield* setUsers(server, "huey")
+      yield* Effect.gen(function* () {
+        const { advance, exchange } = yield* JobStore
+        yield* use((client) => client.lpush("huey.redis.huey", "a"))
+        const [{ lease } = { lease: { id: "", token: "" } }] = (yield* exchange([], 1)).grants
+        yield* exchange([{ _tag: "Scheduled", lease, dueAt: Date.now() + 60_000 }], 1)
+        expect(yield* use((client) => client.zrange("huey.schedule.huey", 0, -1))).toEqual(["a"])
+        expect(yield* advance(() => true)).toBe(1)
+        expect((yield* exchange([], 1)).grants).toHaveLength(1)
+      }).pipe(Effect.provide(store(server.port, "huey", Duration.seconds(30))))
+    })
+  )
+
   it.scopedLive("let a worker be woken, put back what that moved, and be advised", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()

@@ -25,6 +25,10 @@ import * as Worker from "../../Worker.ts"
 export interface Settings {
   /** The file that was read. */
   readonly source: string
+  /** How it was read, one line each. */
+  readonly notes: ReadonlyArray<string>
+  /** A key as it is called there. */
+  readonly nameOf: (key: string) => string
   readonly store: Layer.Layer<JobStore> | undefined
   readonly probe: Layer.Layer<Probe.Probe> | undefined
   readonly codec: Huey.Codec | undefined
@@ -38,7 +42,7 @@ export interface Settings {
 
 /** Reads everything that a worker reads, one after the other, whatever is wrong before. */
 export const read: Effect.Effect<Settings, never, EdumfaConfig | FileSystem.FileSystem> = Effect.gen(function* () {
-  const { check, get, source } = yield* EdumfaConfig
+  const { check, get, nameOf, notes, source } = yield* EdumfaConfig
   const problems = new Set<string>()
   const note = (errors: ReadonlyArray<Error>) => {
     for (const { message } of errors) problems.add(message)
@@ -63,9 +67,12 @@ export const read: Effect.Effect<Settings, never, EdumfaConfig | FileSystem.File
   note(yield* check(QueueLogger.config))
   note(yield* check(SendEmail.config))
   const keyFile = yield* Effect.either(EncKey.check)
-  if (Either.isLeft(keyFile)) problems.add(`${keyFile.left.message}; write EDUMFA_ENCFILE = '/path/of/enckey'`)
+  if (Either.isLeft(keyFile))
+    problems.add(`${keyFile.left.message}; write ${nameOf("EDUMFA_ENCFILE")} = '/path/of/enckey'`)
   return {
     source,
+    notes,
+    nameOf,
     store,
     probe: probe === undefined ? undefined : Layer.provide(probe, breakers),
     codec: worker?.codec,
