@@ -35,14 +35,24 @@ export class EdumfaConfig extends Context.Tag("edumfa-queue/EdumfaConfig")<
      * that is given both as URL and by single keys.
      */
     readonly get: <A>(config: Config.Config<A>) => Effect.Effect<A, EdumfaConfigError>
+    /** Everything that is wrong with a config, of which `get` says one thing; nothing where that would answer. */
+    readonly check: <A>(config: Config.Config<A>) => Effect.Effect<ReadonlyArray<EdumfaConfigError>>
   }
 >() {}
 
-const noFile = "no configuration file"
+/** The source where no file was read. */
+export const noFile = "no configuration file"
 
 const fromSettings = (settings: Settings.Settings, notes: ReadonlyArray<string>) => {
   const { nameOf, product, source } = settings
-  return EdumfaConfig.of({ source, product, nameOf, notes, get: (config) => provider.load(settings, config) })
+  return EdumfaConfig.of({
+    source,
+    product,
+    nameOf,
+    notes,
+    get: (config) => provider.load(settings, config),
+    check: (config) => provider.check(settings, config)
+  })
 }
 
 /**

@@ -12,6 +12,7 @@ import * as Queue from "effect/Queue"
 import * as Huey from "./Huey.ts"
 import * as Producer from "./JobQueue/Producer.ts"
 import { JobQueue } from "./JobQueue.ts"
+import type { Drained } from "./JobStore/Drained.ts"
 import {
   type Buried,
   type DeadLetter,
@@ -20,6 +21,7 @@ import {
   JobStore,
   type Lease,
   maxDeliveries,
+  type Place,
   poison,
   type Settlement,
   suspectFrom
@@ -135,12 +137,29 @@ class State {
     return grants
   }
 
-  /** Puts everything back in front of what waits, the oldest first. */
-  drain(): number {
+  get inHand(): number {
+    return [...this.entries.values()].filter((entry) => entry.token !== undefined).length
+  }
+
+  get scheduled(): number {
+    return [...this.entries.values()].filter((entry) => entry.scheduled).length
+  }
+
+  /** Puts everything back in front of what waits, the oldest first; there is no other schedule than the entries' own. */
+  drain(): Drained {
+    const { inHand } = this
     const oldest = [...this.entries.values()].sort((a, b) => a.firstTakenAt - b.firstTakenAt)
     this.waiting.unshift(...oldest.map((entry) => entry.bytes))
     this.entries.clear()
-    return oldest.length
+    return { arrived: 0, inHand, due: oldest.length - inHand, later: 0 }
+  }
+
+  peek(place: Place, limit: number): ReadonlyArray<Uint8Array> {
+    if (place === "waiting") return this.waiting.slice(0, limit)
+    const placeOf = (entry: Entry): Place =>
+      entry.token !== undefined ? "inHand" : entry.scheduled ? "scheduled" : "retrying"
+    const found = [...this.entries.values()].filter((entry) => placeOf(entry) === place)
+    return found.slice(0, limit).map((entry) => entry.bytes)
   }
 
   holds(lease: Lease): Entry | undefined {
@@ -196,18 +215,15 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
           return entry !== undefined
         })
       ),
-    counts: Effect.sync(() => {
-      const all = [...state.entries.values()]
-      const inHand = all.filter((entry) => entry.token !== undefined).length
-      const scheduled = all.filter((entry) => entry.scheduled).length
-      return {
-        waiting: state.waiting.length,
-        scheduled,
-        inHand,
-        retrying: all.length - inHand - scheduled,
-        dead: state.dead.length
-      }
-    }),
+    counts: Effect.sync(() => ({
+      waiting: state.waiting.length,
+      scheduled: state.scheduled,
+      inHand: state.inHand,
+      retrying: state.entries.size - state.inHand - state.scheduled,
+      dead: state.dead.length
+    })),
+    workers: Effect.succeed(0),
+    peek: (place, limit) => Effect.sync(() => state.peek(place, limit)),
     advance: () => Effect.succeed(0),
     arrival: Queue.take(arrivals),
     reconnect: Effect.void,
@@ -215,7 +231,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
     advice: Effect.succeed([]),
     admit: () => Effect.succeed({ _tag: "Admitted" }),
     buryBacklog: () => Effect.succeed(0),
-    drain: Effect.sync(() => state.drain())
+    drain: () => Effect.sync(() => state.drain())
   }
   return { queue, store }
 })

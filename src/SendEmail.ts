@@ -198,6 +198,12 @@ export const make = ({ maxAges = new Map() }: Options = {}) =>
 /** The job with its defaults. */
 export const job = make()
 
+/** The SMTP server that a call of this job names; the rest of the call is not looked at. */
+export const serverOf = ({
+  args: [positional],
+  kwargs: { config }
+}: Job.Call): Either.Either<SmtpServer.SmtpServer, SmtpServer.InvalidServer> => SmtpServer.fromRow(positional ?? config)
+
 /** What became of a mail: it waits on the queue under this id, or the SMTP server has it. */
 export type Sent =
   | { readonly _tag: "Enqueued"; readonly jobId: string }

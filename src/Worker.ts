@@ -36,6 +36,7 @@ import * as LookAhead from "./Worker/LookAhead.ts"
 import * as Outage from "./Worker/Outage.ts"
 import * as Performer from "./Worker/Performer.ts"
 import * as StoreTime from "./Worker/StoreTime.ts"
+import * as Summary from "./Worker/Summary.ts"
 import * as TakeLoop from "./Worker/TakeLoop.ts"
 import * as Turn from "./Worker/Turn.ts"
 
@@ -60,6 +61,8 @@ export interface Options {
   readonly backlog?: BacklogDecision
   /** Completes when a stop is to release what is in hand at once. Default: never. */
   readonly hurry?: Effect.Effect<void>
+  /** What puts back what is left of the queue in the worker's own keys: the log names it at a stop. Default: nothing. */
+  readonly drainCommand?: string
 }
 
 /** A worker in this process, as a health check sees it. */
@@ -155,16 +158,6 @@ const lasting = <A, E>(what: string, effect: Effect.Effect<A, E>): Effect.Effect
     Effect.zipRight(Effect.logError(`${what} failed: ${thrown(cause)}`), Effect.sleep(Duration.seconds(1)))
   )
 
-const makeSummary = (store: Context.Tag.Service<JobStore>) => {
-  let said = ""
-  return Effect.flatMap(store.counts, ({ waiting, scheduled, inHand, retrying, dead }) => {
-    const line = `waiting ${waiting}, scheduled ${scheduled}, in hand ${inHand}, retrying ${retrying}, dead ${dead}`
-    if (line === said) return Effect.void
-    said = line
-    return Effect.logInfo(line)
-  }).pipe(Effect.catchAll((error) => Effect.logDebug(`no counts: ${error.detail}`)))
-}
-
 /** A worker that takes nothing before it is run. */
 export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Options = {}) {
   const store = yield* JobStore
@@ -211,8 +204,11 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     yield* Effect.forkScoped(Effect.schedule(lasting("the sweep", inHand.sweep), Schedule.spaced("1 second")))
     const lookAhead = LookAhead.make(store, storeTime, codec)
     yield* Effect.forkScoped(Effect.repeat(lasting("the look ahead", lookAhead), LookAhead.interval))
-    yield* Effect.forkScoped(Effect.schedule(lasting("the summary", makeSummary(store)), Schedule.spaced("1 minute")))
+    const summary = Summary.make({ store, codec, now: storeTime.now })
+    yield* Effect.forkScoped(Effect.schedule(lasting("the summary", summary), Schedule.spaced("1 minute")))
     const drain = Drain.make({
+      store,
+      command: options.drainCommand,
       inHand,
       turn: take,
       grace: Duration.decode(options.grace ?? defaultGrace),

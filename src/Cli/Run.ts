@@ -1,7 +1,7 @@
 /**
  * The command without a subcommand: runs the worker on the configured queue.
  */
-import * as CliOption from "@effect/cli/Options"
+import { resolve } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
@@ -23,10 +23,8 @@ import type { LogFileError } from "../QueueLogger/LogFile.ts"
 import * as QueueLogger from "../QueueLogger.ts"
 import * as SendEmail from "../SendEmail.ts"
 import * as Worker from "../Worker.ts"
+import { type Given, value } from "./Given.ts"
 import * as Options from "./options.ts"
-
-/** What was given on the command line, by long name; a flag that was given is "". */
-export type Given = Readonly<Record<string, Option.Option<string>>>
 
 /** What belongs to the process and not to the program. */
 export interface Process {
@@ -38,19 +36,6 @@ export interface Process {
   /** Completes when the operator asks a second time for the end (SIGTERM, SIGINT). */
   readonly hurry: Effect.Effect<void>
 }
-
-const toCliOption = (row: Options.Option): CliOption.Options<Option.Option<string>> =>
-  row.kind === "flag"
-    ? CliOption.map(CliOption.boolean(row.long), (given) => (given ? Option.some("") : Option.none()))
-    : CliOption.optional(CliOption.text(row.long))
-
-/** The table of options, for @effect/cli. */
-export const options: CliOption.Options<Given> = CliOption.all(
-  Object.fromEntries(Options.options.map((row) => [row.long, toCliOption(row)]))
-)
-
-const value = (given: Given, name: (typeof Options.options)[number]["long"]): Option.Option<string> =>
-  given[name] ?? Option.none()
 
 /** Where a Python logging configuration is looked for that nothing names. */
 const logConfigs = { eduMFA: "/etc/edumfa/logging.cfg", privacyIDEA: "/etc/privacyidea/logging.cfg" } as const
@@ -95,6 +80,17 @@ interface Settings {
   readonly worker: Worker.Options
 }
 
+/** A path that a shell takes as it stands. */
+const plain = /^[\w./@:+-]+$/
+
+/** For a shell, wherever it is typed. */
+const drainCommand = (name: string, source: string): string => {
+  // Where no file was read there is none to name.
+  if (source === EdumfaConfig.noFile) return `${name} drain`
+  const path = resolve(source)
+  return `${name} drain --config ${plain.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`}`
+}
+
 const readSettings = Effect.fnUntraced(function* (
   given: Given,
   process: Process
@@ -134,6 +130,7 @@ const readSettings = Effect.fnUntraced(function* (
     worker: {
       ...(yield* get(Worker.config)),
       hurry: process.hurry,
+      drainCommand: drainCommand(process.name, source),
       ...(Option.isSome(backlog) ? { backlog: backlog.value } : {}),
       ...(Option.isSome(slots) ? { slots: slots.value } : {}),
       ...(Option.isSome(wait) ? { storeWait: Duration.seconds(Number(wait.value)) } : {})

@@ -33,6 +33,8 @@ export interface Settings {
   /** The name of a key in the file. */
   readonly nameOf: (key: string) => string
   readonly find: (key: string) => Effect.Effect<Option.Option<Setting>, EdumfaConfigError>
+  /** What is wrong with each key of the queue that is not supported. */
+  readonly refused: ReadonlyArray<EdumfaConfigError>
   /** Refuses keys of the queue that are not supported, and a connection that is given in two ways. */
   readonly checkQueueKeys: Effect.Effect<void, EdumfaConfigError>
 }
@@ -138,16 +140,18 @@ export const make = (
       detail: `${where}: ${first} and ${second} both name the connection; keep the URL or the single keys`
     })
 
+  const refused = Option.toArray(file).flatMap(({ cfg, where }) =>
+    [...cfg.assignments].flatMap(([name, assignment]) => {
+      const reason = keys.refusal(keyOf(name), nameOf)
+      if (reason === undefined) return []
+      const detail = `${where(assignment.line)}: ${name} ${reason}`
+      return new EdumfaConfigError({ reason: "Refused", detail })
+    })
+  )
+
   const checkQueueKeys = Effect.gen(function* () {
-    for (const { cfg, where } of Option.toArray(file)) {
-      for (const [name, assignment] of cfg.assignments) {
-        const reason = keys.refusal(keyOf(name), nameOf)
-        if (reason !== undefined) {
-          const detail = `${where(assignment.line)}: ${name} ${reason}`
-          return yield* new EdumfaConfigError({ reason: "Refused", detail })
-        }
-      }
-    }
+    const [first] = refused
+    if (first !== undefined) return yield* first
     const [variable, other] = yield* connectionVariables
     if (variable?.startsWith(urlKey) && other !== undefined)
       return yield* overDetermined("environment", variable, other)
@@ -160,5 +164,5 @@ export const make = (
     }
   })
 
-  return { source, product, nameOf, find, checkQueueKeys }
+  return { source, product, nameOf, find, refused, checkQueueKeys }
 }

@@ -32,6 +32,7 @@ import * as Ahead from "./Ahead.ts"
 import * as Arrival from "./Arrival.ts"
 import * as Backlog from "./Backlog.ts"
 import { exchange as exchangeScript } from "./exchange.ts"
+import * as Peek from "./Peek.ts"
 import type { Reply } from "./Reply.ts"
 import { drainAll, unparkAll } from "./Return.ts"
 import * as scripts from "./scripts.ts"
@@ -139,11 +140,13 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
     const redis = yield* Redis
     const commands = yield* redis.connect("worker")
     const random = Effect.map(Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER), (number) => number.toString(36))
-    const keys = { ...Keys.make(options.queueName, yield* random) }
+    const worker = yield* random
+    const keys = { ...Keys.make(options.queueName, worker) }
     const scheduleOffset = Effect.map(Clock.currentTimeMillis, options.scheduleOffset)
     // The blocking connection, opened after this, is closed before: it moves nothing more then.
     yield* Effect.addFinalizer(() =>
       unparkAll(commands, keys).pipe(
+        Effect.zipRight(commands.run(scripts.leave, keys, { worker })),
         Effect.interruptible,
         Effect.timeout(unparkLimit),
         Effect.catchAll((error) =>
@@ -203,24 +206,24 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
     )
 
     const advance = Ahead.make(commands, keys, scheduleOffset)
-    const place = { redis: commands, keys, scheduleOffset, deadCap }
+    const place = { redis: commands, keys, scheduleOffset, deadCap, worker, lease }
     return {
       name: `${redis.name} list ${keys.queue}`,
       lease: options.lease,
       exchange,
       extend: (leases) =>
-        leases.length === 0
-          ? Effect.succeed([])
-          : Effect.mapError(
-              commands.run(
-                scripts.extend,
-                keys,
-                { lease },
-                leases.flatMap(({ id, token }) => [id, token])
-              ),
-              storeError
-            ),
+        Effect.mapError(
+          commands.run(
+            scripts.extend,
+            keys,
+            { worker, lease },
+            leases.flatMap(({ id, token }) => [id, token])
+          ),
+          storeError
+        ),
       counts,
+      workers: Effect.mapError(commands.run(scripts.workers, keys, {}), storeError),
+      peek: (place, limit) => Effect.mapError(Peek.look(commands, keys, place, limit), storeError),
       advance: (isDue) => Effect.mapError(advance(isDue), storeError),
       arrival: Effect.mapError(Arrival.make(blocking, keys, options.block), storeError),
       reconnect: Effect.zipRight(commands.replace, blocking.replace),
@@ -228,7 +231,10 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       advice: Effect.mapError(redis.advice(commands), storeError),
       admit: (limit, decision) => Effect.mapError(Backlog.admit(place, limit, decision), storeError),
       buryBacklog: (letter) => Effect.mapError(Backlog.bury(place, letter), storeError),
-      drain: Effect.mapError(drainAll(commands, keys), storeError)
+      drain: (options) =>
+        Effect.mapError(drainAll(commands, keys, scheduleOffset, options), (error) =>
+          error._tag === "WorkersAlive" ? error : storeError(error)
+        )
     }
   })
 

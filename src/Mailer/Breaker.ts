@@ -69,11 +69,19 @@ const digest = (server: SmtpServer, { password, username }: Credentials): Effect
   })
 
 /** By the way of TLS too: a wrong one, tried in a form, must not stop everybody's mails. */
-const connectBreaker = (server: SmtpServer): Circuits.Breaker => ({
+export const connectBreaker = (server: SmtpServer): Circuits.Breaker => ({
   name: `connect ${key(server)} ${server.tls}`,
   label: `mail server ${key(server)}`,
   needsProof: false
 })
+
+/** By a slow digest of the password. */
+export const loginBreaker = (server: SmtpServer, credentials: Credentials): Effect.Effect<Circuits.Breaker> =>
+  Effect.map(digest(server, credentials), (digits) => ({
+    name: `login ${key(server)} ${digits}`,
+    label: `the login at mail server ${key(server)}`,
+    needsProof: true
+  }))
 
 /** No answer that could be used. */
 const silences: ReadonlySet<MailerReason> = new Set(["Connect", "Protocol", "Tls", "ConnectionLost", "Timeout"])
@@ -119,16 +127,16 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
     step: () => {}
   })
   /** By a fast digest, which stays in this process. */
-  const names = new Map<string, string>()
+  const logins = new Map<string, Circuits.Breaker>()
 
-  const loginBreaker = (server: SmtpServer, credentials: Credentials) =>
+  const knownLoginBreaker = (server: SmtpServer, credentials: Credentials) =>
     Effect.gen(function* () {
       const secret = JSON.stringify([key(server), credentials.username, Redacted.value(credentials.password)])
       const id = createHash("sha256").update(secret).digest("base64")
-      const name = names.get(id) ?? `login ${key(server)} ${yield* digest(server, credentials)}`
-      if (names.size >= maxStates) names.clear()
-      names.set(id, name)
-      return { name, label: `the login at mail server ${key(server)}`, needsProof: true } satisfies Circuits.Breaker
+      const login = logins.get(id) ?? (yield* loginBreaker(server, credentials))
+      if (logins.size >= maxStates) logins.clear()
+      logins.set(id, login)
+      return login
     })
 
   const pass = (breaker: Circuits.Breaker, server: SmtpServer): Effect.Effect<void, MailerError> =>
@@ -161,7 +169,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       Effect.uninterruptibleMask((restore) =>
         Effect.gen(function* () {
           const connect = connectBreaker(server)
-          const login = credentials === undefined ? undefined : yield* loginBreaker(server, credentials)
+          const login = credentials === undefined ? undefined : yield* knownLoginBreaker(server, credentials)
           yield* pass(connect, server)
           if (login !== undefined) yield* Effect.tapError(pass(login, server), () => circuits.released(connect))
           const exit = yield* Effect.exit(restore(open))
