@@ -2,6 +2,7 @@
  * What breakers promise, of one process and of several that share a Redis: each client is a mailer's breaker of its own.
  */
 import { describe, expect, it, layer } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -309,6 +310,31 @@ describe("a breaker", () => {
       const again = yield* Effect.replicateEffect(Effect.fork(hang), 8)
       for (const fiber of again) expect(yield* Fiber.join(fiber)).toBe("works")
     })
+  )
+
+  it.scopedLive(
+    "lets the mails of a queue wait for a server's first answer, and sends half of them back where there is none",
+    () =>
+      Effect.gen(function* () {
+        const options = { slots: 8, queued: true, rules: Circuit.standard }
+        const breaker = yield* Effect.provideService(Breaker.make(options), BreakerStore, makeMemory())
+        const send = (port: number, answer: Effect.Effect<string, MailerError>) =>
+          breaker.guard(
+            { ...server, port },
+            () => answer,
+            () => true
+          )
+        const prompt = yield* Effect.replicateEffect(Effect.fork(outcome(send(25, Effect.delay(works, 20)))), 8)
+        for (const fiber of prompt) expect(yield* Fiber.join(fiber)).toBe("works")
+        const mute = yield* Effect.replicateEffect(Effect.fork(outcome(send(26, Effect.never))), 8)
+        const [, , , , ...others] = mute
+        for (const fiber of others) expect(yield* Fiber.join(fiber)).toBe("BreakerOpen")
+        // Nobody waits for it a second time.
+        const begun = yield* Clock.currentTimeMillis
+        expect(yield* outcome(send(26, works))).toBe("BreakerOpen")
+        expect((yield* Clock.currentTimeMillis) - begun).toBeLessThan(100)
+        yield* Effect.forEach(mute, Fiber.interrupt)
+      })
   )
 
   it.scopedLive("gives up what a server has in hand beyond half of the slots, where none of its mails ends", () =>
