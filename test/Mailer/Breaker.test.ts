@@ -2,7 +2,6 @@
  * What breakers promise, of one process and of several that share a Redis: each client is a mailer's breaker of its own.
  */
 import { describe, expect, it, layer } from "@effect/vitest"
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -316,7 +315,8 @@ describe("a breaker", () => {
     "lets the mails of a queue wait for a server's first answer, and sends half of them back where there is none",
     () =>
       Effect.gen(function* () {
-        const options = { slots: 8, queued: true, rules: Circuit.standard }
+        const rules = Circuit.scaled(Circuit.standard, 4)
+      const options = { slots: 8, queued: true, rules }
         const breaker = yield* Effect.provideService(Breaker.make(options), BreakerStore, makeMemory())
         const send = (port: number, answer: Effect.Effect<string, MailerError>) =>
           breaker.guard(
