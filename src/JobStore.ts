@@ -211,7 +211,7 @@ export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
     readonly peek: (place: Place, limit: number) => Effect.Effect<ReadonlyArray<Uint8Array>, JobStoreError>
     /**
      * Looks at some of the jobs that wait for their time, and puts those whose own time has come in front of what waits; how
-     * many. Called again and again it sees all of them.
+     * many. Called again and again it sees all of them, and those that are to come first each time.
      */
     readonly advance: (isDue: (bytes: Uint8Array) => boolean) => Effect.Effect<number, JobStoreError>
     /** Returns when something may have arrived, or after a while: a hint to exchange, never a promise. */

@@ -15,10 +15,12 @@ const settlementWidth = 7
  * Settles, reclaims, grants.
  *
  * A settlement is `D id token`, `R id token delay counted bytes detail`, `S id token score due`, `X id token letter` or
- * `L id token`, padded to seven. What goes back to huey's schedule with a score that is due now, for clocks are about to
- * change there, would be granted again at once: it waits here instead. It works for the holder of the token only. Grants come from: expired leases and due retries (at most half of
- * what is free while fresh messages wait, so that neither starves), due messages of huey's schedule (at most half of
- * the rest), fresh messages. Of messages under suspicion only `suspects` are granted. A message whose digest is among those taken lately was pushed twice: it is left out.
+ * `L id token`, padded to seven. It works for the holder of the token only. What goes back to huey's schedule (`S`) with a
+ * score that is due now, for clocks are about to change there, would be granted again at once: it waits here instead.
+ *
+ * Grants come from: expired leases and due retries (at most half of what is free while fresh messages wait, so that
+ * neither starves), due messages of huey's schedule (at most half of the rest), fresh messages. Of messages under suspicion
+ * only `suspects` are granted. A message whose digest is among those taken lately was pushed twice: it is left out.
  *
  * Exchanges whose answers got lost are named in the next one (`unanswered`, nonces with blanks between): what the last of
  * them granted is taken back at once and does not wait for the end of its leases.

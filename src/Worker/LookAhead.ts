@@ -13,6 +13,9 @@ import type { StoreTime } from "./StoreTime.ts"
 /** A one-time code lives for two minutes. */
 export const interval = Schedule.spaced("30 seconds")
 
+/** What is due at this very moment is fetched by its place, and clocks differ a little. Milliseconds. */
+const slack = 1_000
+
 /** One look. */
 export const make = (
   store: Context.Tag.Service<JobStore>,
@@ -24,7 +27,7 @@ export const make = (
       Either.match(codec.decode(bytes), {
         // What cannot be read waits for its place in the schedule.
         onLeft: () => false,
-        onRight: ({ eta }) => eta !== undefined && eta <= now
+        onRight: ({ eta }) => eta !== undefined && eta <= now - slack
       })
     )
   ).pipe(

@@ -126,46 +126,111 @@ describe("JobStore.Redis, the schedule", () => {
     })
   )
 
-  it.scopedLive("sees a long schedule in several looks, again and again", () =>
+  /** Looks that say what they saw, and move what is named. */
+  const looks = () => {
+    const pages: Array<ReadonlyArray<string>> = []
+    const look = (...overdue: ReadonlyArray<string>) =>
+      Effect.suspend(() => {
+        const page: Array<string> = []
+        pages.push(page)
+        return advance((text) => {
+          page.push(text)
+          return overdue.includes(text)
+        })
+      })
+    return { look, sizes: () => pages.map(({ length }) => length), seen: () => new Set(pages.flat()), pages }
+  }
+
+  const fill = (connection: RedisServer.Server["connection"], count: number, score: (index: number) => number) =>
+    connection.use((client) =>
+      client.zadd(schedule, ...Array.from({ length: count }, (_, index) => [score(index), `message ${index}`]).flat())
+    )
+
+  it.scopedLive("sees a long schedule in several looks, again and again, and what is in front in each of them", () =>
     Effect.gen(function* () {
       const { connection, port } = yield* RedisServer.make()
       const now = Date.now() / 1_000
-      const count = 1_200
-      const members = Array.from({ length: count }, (_, index) => [now + 600 + index, `message ${index}`]).flat()
+      const count = 2_200
+      yield* fill(connection, count, (index) => now + 600 + index)
+      yield* Effect.gen(function* () {
+        const { look, pages, seen, sizes } = looks()
+        yield* look()
+        // Something is put in front, and something behind is moved.
+        yield* connection.use((client) => client.zadd(schedule, now + 500, "first"))
+        expect(yield* look("first", "message 1200")).toBe(2)
+        expect(pages[1]?.[0]).toBe("first")
+        yield* look()
+        yield* look()
+        expect(sizes()).toEqual([1_000, 1_000, 1_000, 700])
+        expect(seen().size).toBe(count + 1)
+        // A round is over: the next one begins.
+        yield* look()
+        expect(pages[4]?.slice(500)).toEqual(pages[0]?.slice(500))
+      }).pipe(Effect.provide(store(port, () => 0)))
+    })
+  )
+
+  it.scopedLive("passes nothing by that others become due in front of meanwhile, nor among many of one time", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      const now = Date.now() / 1_000
+      const count = 2_200
+      let offset = 0
+      // From the thousandth on they are of one time, as at a full hour.
+      yield* fill(connection, count, (index) => now + 600 + Math.min(index, 1_000))
+      yield* Effect.gen(function* () {
+        const { look, pages, seen } = looks()
+        yield* look()
+        offset = 900
+        yield* look()
+        expect(pages[1]?.[0]).toBe("message 301")
+        yield* look()
+        yield* look()
+        expect(seen().size).toBe(count)
+      }).pipe(Effect.provide(store(port, () => offset)))
+    })
+  )
+
+  it.scopedLive("reads no more of large messages than a look is worth", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      const now = Date.now() / 1_000
+      const large = "x".repeat(400_000)
+      const members = Array.from({ length: 40 }, (_, index) => [now + 60 + index, `${index} ${large}`]).flat()
       yield* connection.use((client) => client.zadd(schedule, ...members))
       yield* Effect.gen(function* () {
-        const seen = new Set<string>()
-        const pages: Array<number> = []
-        const look = (overdue: string) => {
-          let page = 0
-          return Effect.tap(
-            advance((text) => {
-              page += 1
-              seen.add(text)
-              return text === overdue
-            }),
-            () => Effect.sync(() => pages.push(page))
-          )
-        }
-        expect(yield* look("message 0")).toBe(1)
-        expect(yield* look("message 999")).toBe(1)
-        expect(yield* look("none")).toBe(0)
-        expect(seen.size).toBe(count)
-        expect(pages).toEqual([500, 500, 200])
-        yield* look("none")
-        // One that comes due later is seen in the next round.
-        expect(yield* look("message 1")).toBe(1)
-        expect(pages).toEqual([500, 500, 200, 0, 500])
-        // A few that are large fill a look.
-        const large = "x".repeat(400_000)
-        yield* connection.use((client) =>
-          client.zadd(schedule, now + 1, `1${large}`, now + 2, `2${large}`, now + 3, `3${large}`)
-        )
-        yield* look("none")
-        yield* look("none")
-        yield* look("none")
-        yield* look("none")
-        expect(pages.slice(5)).toEqual([500, 201, 0, 3])
+        const { look, pages } = looks()
+        yield* look()
+        const memory = yield* connection.use((client) => client.info("memory"))
+        expect(Number(/used_memory_lua:(\d+)/.exec(memory)?.[1])).toBeLessThan(20 * 400_000)
+        yield* look()
+        const numbers = pages.map((page) => page.map((text) => Number.parseInt(text, 10)))
+        expect(numbers).toEqual([
+          [0, 1, 2, 3, 4, 5],
+          [0, 1, 2, 6, 7, 8]
+        ])
+      }).pipe(Effect.provide(store(port, () => 0)))
+    })
+  )
+
+  it.scopedLive("lets other work go on between two messages", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      yield* fill(connection, 20, (index) => Date.now() / 1_000 + 600 + index)
+      yield* Effect.gen(function* () {
+        let turns = 0
+        const seenAt: Array<number> = []
+        const turning = setInterval(() => {
+          turns += 1
+        }, 1)
+        yield* Effect.addFinalizer(() => Effect.sync(() => clearInterval(turning)))
+        yield* advance(() => {
+          const until = performance.now() + 3
+          while (performance.now() < until);
+          seenAt.push(turns)
+          return false
+        })
+        expect(new Set(seenAt).size).toBe(20)
       }).pipe(Effect.provide(store(port, () => 0)))
     })
   )
