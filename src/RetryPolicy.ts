@@ -52,9 +52,10 @@ export const delay = (policy: RetryPolicy, number: number): number => {
  * What a worker that knows one delay can keep of a policy: as many retries as delays are listed, in the same time. Of the
  * standard policy 7 retries, 18 seconds between them: all within the life of a one-time code.
  */
-export const even = ({ delays }: RetryPolicy): { readonly retries: number; readonly retryDelay: Duration.Duration } => {
-  const mean = delays.reduce((sum, delay) => sum + Duration.toSeconds(delay), 0) / delays.length
-  return { retries: delays.length, retryDelay: Duration.seconds(Math.max(1, Math.round(mean))) }
+export const even = (policy: RetryPolicy): { readonly retries: number; readonly retryDelay: Duration.Duration } => {
+  const retries = policy.delays.length
+  const total = policy.delays.reduce((sum, _, index) => sum + delay(policy, index + 1), 0)
+  return { retries, retryDelay: Duration.seconds(Math.max(1, Math.round(total / retries / 1_000))) }
 }
 
 /** What the decision rests on; times in milliseconds since the epoch. */

@@ -23,6 +23,8 @@ describe("RetryPolicy", () => {
     }
     expect(even(1, 2, 5, 10, 20, 30, 60)).toEqual([7, 18])
     expect(even(3_600)).toEqual([1, 3_600])
+    // No delay is longer than the policy allows any to be.
+    expect(even(2, 10_800, 10_800)).toEqual([3, 2_401])
     // huey puts a job with no delay back at once, which spins.
     expect(even(0.1, 0.1)).toEqual([2, 1])
   })
