@@ -84,7 +84,8 @@ const readNumber = (value: unknown, field: string): number => {
 
 /** The message that a pickle held; throws a HueyError for any other value. */
 export const fromPickle = (value: unknown, zone: NaiveDateTime.Zone): Message => {
-  if (!(value instanceof Instance) || value.name !== "Message")
+  // email.message has a Message too.
+  if (!(value instanceof Instance) || value.module !== "huey.registry" || value.name !== "Message")
     return refuse("the pickle holds no huey.registry.Message")
   const fields = value.args
   if (fields.length > mostFields) refuse(`a Message of ${fields.length} fields, ${mostFields} are known`)

@@ -192,6 +192,13 @@ describe("a state", () => {
     expect(detail(body)).toContain(`Forbidden: ${expected}`)
   })
 
+  it("of a part that stands where huey's message should is no message", () => {
+    const pickle = Buffer.from(`\x80\x04${object("email.message", "Message", whole)}.`, "latin1")
+    expect(Either.flip(codec.decode(pickle))).toMatchObject(
+      Either.right({ reason: "NotMessage", detail: "the pickle holds no huey.registry.Message" })
+    )
+  })
+
   it("that comes twice, or as something else, is refused", () => {
     expect(detail(`${part()}}b`)).toContain("a state for something that has none, or has one")
     expect(detail("cemail.mime.text\nMIMEText\n)\x81Nb")).toContain("a state that is no dict")
