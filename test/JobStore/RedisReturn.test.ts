@@ -85,6 +85,28 @@ describe("the way back to huey's keys", () => {
     })
   )
 
+  it.scopedLive("leaves alone what a worker is just woken up for, where somebody looks or a drain is refused", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      const { use } = connection
+      const arrived = "{huey.redis.huey}:q:arrived"
+      yield* on(
+        store(port),
+        Effect.gen(function* () {
+          yield* Effect.flatMap(JobStore, ({ admit }) => admit(0, undefined))
+          yield* use((client) => client.lpush(arrived, "a"))
+          const look = Effect.flatMap(JobStore, ({ counts, peek }) => Effect.zip(counts, peek("waiting", 1)))
+          yield* on(store(port), look)
+          yield* Effect.flip(on(store(port), drain()))
+          expect(yield* use((client) => client.lrange(arrived, 0, -1))).toEqual(["a"])
+        })
+      )
+      // At its own stop it puts it back.
+      expect(yield* use((client) => client.lrange(arrived, 0, -1))).toEqual([])
+      expect(yield* use((client) => client.lrange(list, 0, -1))).toEqual(["a"])
+    })
+  )
+
   it.scopedLive("by force takes out of a live worker's hand what it then cannot settle", () =>
     Effect.gen(function* () {
       const { connection, port } = yield* RedisServer.make()
