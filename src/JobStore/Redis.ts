@@ -239,8 +239,8 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       advice: Effect.mapError(redis.advice(commands), storeError),
       admit: (limit, decision) => asWorker(Effect.mapError(Backlog.admit(place, limit, decision), storeError)),
       buryBacklog: (letter) => Effect.mapError(Backlog.bury(place, letter), storeError),
-      drain: (options) =>
-        Effect.mapError(drainAll(commands, keys, scheduleOffset, options), (error) =>
+      drain: (settings) =>
+        Effect.mapError(drainAll(commands, keys, options.scheduleOffset, settings), (error) =>
           error._tag === "WorkersAlive" ? error : storeError(error)
         )
     }

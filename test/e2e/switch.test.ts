@@ -76,7 +76,7 @@ describe("the way back to a Python worker", () => {
         const refused = yield* Command.run(["drain", "--config", "edumfa.cfg"], { cwd, env })
         expect(refused).toMatchObject({ code: 1, stdout: "" })
         expect(refused.stderr).toBe(
-          "edumfa-queue-huey: 1 worker seems to be alive: stop it and try again; one that was killed seems so until its last lease ends, --force does not wait for that\n"
+          "edumfa-queue-huey: 1 worker seems to be alive: stop it and try again; one that was killed seems so for 1 s more, --force does not wait for that\n"
         )
         yield* worker.kill("SIGKILL")
         yield* Effect.flatten(worker.ended)
