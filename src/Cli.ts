@@ -99,6 +99,7 @@ export const run = (
       OldBacklog: (error) => say(error.message, 2),
       JobStoreError: (error) => say(error.message, 1),
       WorkersAlive: (error) => say(error.message, 1),
+      HeldAgain: (error) => say(error.message, 1),
       Wrong: ({ lines }) => Effect.forEach(lines, (line) => say(line, 1)).pipe(Effect.as<ExitCode>(1))
     }),
     Effect.catchAll((error) => say(`${firstLine(error.error)}, see --help`, 2)),
