@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as EdumfaConfig from "../EdumfaConfig.ts"
 import * as Huey from "../Huey.ts"
+import { isAddress } from "../Mailer/ServerOptions.ts"
 import * as SmtpServer from "../SmtpServer.ts"
 import * as MailServers from "./Check/mailServers.ts"
 import * as Report from "./Check/report.ts"
@@ -21,10 +22,8 @@ import * as Progress from "./progress.ts"
 import { withRemedy } from "./remedy.ts"
 
 /** `host:port`, read as eduMFA's own addresses are; undefined: it is none. */
-const placeOf = (text: string): { readonly host: string; readonly port: number } | undefined => {
-  if (!/:\d+$/.test(text) || text.includes("/")) return undefined
-  return Either.getOrElse(SmtpServer.fromRow({ server: text }), () => undefined)
-}
+const placeOf = (text: string): { readonly host: string; readonly port: number } | undefined =>
+  isAddress(text) ? Either.getOrElse(SmtpServer.fromRow({ server: text }), () => undefined) : undefined
 
 const smtp = {
   long: "smtp",
@@ -43,7 +42,8 @@ const smtp = {
 export const synopsis: Synopsis = {
   name: "check",
   purpose: "Checks configuration, Redis, key file and mail servers, and says all that is wrong; sends nothing",
-  options: [smtp, json, config]
+  options: [smtp, json, config],
+  codes: "0 nothing is wrong, 1 something is, also about the configuration, 2 wrong usage"
 }
 
 /** Something is wrong; `lines` are not said yet. */

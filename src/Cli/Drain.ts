@@ -27,7 +27,8 @@ const force = {
 export const synopsis: Synopsis = {
   name: "drain",
   purpose: "Puts what the workers hold back where a Python worker finds it",
-  options: [force, json, config]
+  options: [force, json, config],
+  codes: "0 all of it is back, 1 it is not, 2 wrong usage or configuration"
 }
 
 const listed = ({ arrived, due, inHand }: Drained) => arrived + due + inHand

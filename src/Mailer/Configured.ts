@@ -18,7 +18,7 @@ import { type BreakerStore, layerMemory } from "./Breaker/BreakerStore.ts"
 import type * as Breaker from "./Breaker.ts"
 import { layerShared as layerKnown } from "./Known.ts"
 import * as Probe from "./Probe.ts"
-import type { ServerOptions } from "./ServerOptions.ts"
+import { isAddress, type ServerOptions } from "./ServerOptions.ts"
 import * as Smtp from "./Smtp.ts"
 
 const serversKey = "EDUMFA_QUEUE_WORKER_SMTP"
@@ -28,11 +28,6 @@ const onlyKey = "only"
 
 /** What may be said of a mail server. */
 const optionNames = ["verify", "ca", "allow_plaintext_auth", "connections"]
-
-const isAddress = (server: string) => {
-  const port = Number(/^(?:\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(server)?.[1] ?? 0)
-  return port > 0 && port <= 65_535
-}
 
 /** Each mail server with the names of its options: whatever is misspelt would be without effect, unseen. */
 const names = Config.hashMap(Config.hashMap(Config.string()), serversKey).pipe(
