@@ -12,6 +12,7 @@ import * as Huey from "../../src/Huey.ts"
 import * as Circuit from "../../src/Mailer/Breaker/Circuit.ts"
 import * as SendEmail from "../../src/SendEmail.ts"
 import type { SmtpServer as Definition } from "../../src/SmtpServer.ts"
+import * as RawServer from "../Mailer/RawServer.ts"
 import * as Command from "../services/Command.ts"
 import * as LoginServer from "../services/LoginServer.ts"
 import * as RedisServer from "../services/RedisServer.ts"
@@ -181,6 +182,30 @@ EDUMFA_QUEUE_WORKER_FIRST_BACKLOG = -1
       expect(problemsOf(stderr)).toHaveLength(1)
       expect(said.filter((line) => line.startsWith("mail server"))).toHaveLength(4)
       expect(yield* refusing.logins).toBe(1)
+    })
+  )
+
+  it.scopedLive("waits once for a mail server that is silent, and says for which it waits", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const silent = yield* RawServer.make({ answer: () => null })
+      const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(redis.port, keyFile) })
+      const { definition } = yield* LoginServer.make
+      for (const password of ["one", "two", "three"]) {
+        const server = withPassword({ ...definition, port: silent.port, timeout: 3_000 }, "mfa", password)
+        yield* enqueueAll(redis.port, { definition: server }, [mail])
+      }
+      const { code, said, stderr } = yield* check(redis, cwd)
+      expect(code).toBe(1)
+      const place = `127.0.0.1:${silent.port}`
+      const waits = (line: string) => line === `waiting for ${place}`
+      const lines = problemsOf(stderr)
+      expect(lines.filter(waits).length).toBeGreaterThan(0)
+      expect(lines.filter((line) => !waits(line))).toEqual([
+        expect.stringMatching(new RegExp(`^mail server ${place} as \\*\\*\\*: Timeout: while connecting: `))
+      ])
+      expect(said.filter((line) => line.startsWith("mail server"))).toHaveLength(3)
+      expect(silent.clear).toHaveLength(1)
     })
   )
 
