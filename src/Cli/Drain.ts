@@ -48,7 +48,7 @@ const lines = (drained: Drained): ReadonlyArray<string> => {
   ]
 }
 
-/** For scripts. */
+/** For scripts: the README shows all of its fields. */
 const object = (queue: string, drained: Drained, left: number) => {
   const { later, ...list } = drained
   return { queue, list, schedule: later, total: listed(drained) + later, left }

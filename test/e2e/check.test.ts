@@ -14,6 +14,7 @@ import * as SendEmail from "../../src/SendEmail.ts"
 import type { SmtpServer as Definition } from "../../src/SmtpServer.ts"
 import * as RawServer from "../Mailer/RawServer.ts"
 import * as Command from "../services/Command.ts"
+import * as Documented from "../services/Documented.ts"
 import * as LoginServer from "../services/LoginServer.ts"
 import * as RedisServer from "../services/RedisServer.ts"
 import { enqueueAll, mail, queueCfg } from "../services/Site.ts"
@@ -98,6 +99,7 @@ describe("check", () => {
         expect(yield* server.connections).toBe(1)
       }
       const json = yield* check(redis, cwd, "--json")
+      expect(Documented.shapeOf(json.stdout)).toEqual(Documented.shapeOf(Documented.objects[0] ?? ""))
       expect(JSON.parse(json.stdout)).toMatchObject({
         ok: true,
         keyFile: true,

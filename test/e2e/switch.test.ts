@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Command from "../services/Command.ts"
+import * as Documented from "../services/Documented.ts"
 import * as PythonSite from "../services/PythonSite.ts"
 import * as RedisServer from "../services/RedisServer.ts"
 import { enqueue, mail, queueCfg } from "../services/Site.ts"
@@ -82,6 +83,7 @@ describe("the way back to a Python worker", () => {
         yield* Effect.flatten(worker.ended)
         const answer = yield* Command.run(["drain", "--force", "--json", "--config", "edumfa.cfg"], { cwd, env })
         expect(answer).toMatchObject({ code: 0, stderr: "" })
+        expect(Documented.shapeOf(answer.stdout)).toEqual(Documented.shapeOf(Documented.objects[1] ?? ""))
         expect(drained(answer.stdout)).toEqual({
           queue: `127.0.0.1:${redis.port}/0 list huey.redis.huey`,
           list: { arrived: 0, inHand: 2, due: 0 },
