@@ -126,6 +126,11 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       Effect.flatMap(Effect.delay(Monotonic.millis, rules.silence / 10), (now) => Effect.sync(() => share.shed(now))),
     step: () => {}
   })
+  const hoped = (place: string) =>
+    Effect.async<void>((resume) => {
+      const forget = share.hope(place, () => resume(Effect.void))
+      return Effect.sync(forget)
+    }).pipe(Effect.interruptible)
   /** By a fast digest, which stays in this process. */
   const logins = new Map<string, Circuits.Breaker>()
 
@@ -190,7 +195,14 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
         const place = key(server)
         const refused = (retryIn: number) =>
           postponed(`mail server ${place} does not answer, and has half of the slots`, retryIn)
-        const hand = share.enter(place, yield* Monotonic.millis)
+        const now = yield* Monotonic.millis
+        let hand = share.enter(place, now)
+        // Most servers answer at once: until the first mail has had its turn the next ones wait here, and are not even postponed.
+        const patience = rules.turn / 4 - share.waiting(place, now)
+        if (hand === "Unheard" && patience > 0) {
+          yield* Effect.timeoutOption(hoped(place), patience)
+          hand = share.enter(place, yield* Monotonic.millis)
+        }
         if (hand === "Silent") return yield* refused(yield* spread(rules, rules.silence))
         if (hand === "Unheard") {
           const detail = `mail server ${place} has half of the slots until it has answered`

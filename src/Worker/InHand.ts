@@ -50,6 +50,8 @@ export class InHand {
   private settlements: Array<Settlement> = []
   /** The exchanges under way. */
   private readonly askings = new Set<Asking>()
+  /** The last one that asked for jobs got as many: there may be more. */
+  isPlentiful = false
   /** Told before, by an exchange that was not answered: the store may know them. */
   private readonly toldBefore = new WeakSet<Settlement>()
   private readonly slots: number
@@ -75,14 +77,17 @@ export class InHand {
     return Math.max(0, this.slots - this.hands.size - asked)
   }
 
-  /** Whether a second exchange is worth it: Redis answers to it while the jobs of the first are done. */
+  /**
+   * Whether a second exchange is worth it: Redis answers to it while the jobs of the first are done. Only where the store
+   * had as many as were asked for: exchanges of which there is nothing to get would follow one another without end.
+   */
   get isRoomy(): boolean {
-    return this.askings.size === 1 && this.free >= share(this.slots)
+    return this.isPlentiful && this.askings.size === 1 && this.free >= share(this.slots)
   }
 
   /** How many more messages under suspicion may be taken: there is one in hand at a time. */
   get suspects(): number {
-    if (this.askings.size > 0) return 0
+    for (const { suspects } of this.askings) if (suspects > 0) return 0
     for (const hand of this.hands.values()) if (hand.isSuspect) return 0
     return 1
   }
@@ -125,8 +130,10 @@ export class InHand {
     this.askings.delete(asking)
   }
 
-  told(asking: Asking): void {
+  /** The store knows them, and granted so many. */
+  told(asking: Asking, granted: number): void {
     asking.settlements = []
+    if (asking.free > 0) this.isPlentiful = granted >= asking.free
   }
 
   notTold(asking: Asking): void {
