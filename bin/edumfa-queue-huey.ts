@@ -1,9 +1,12 @@
 /**
  * Runs the command line. The only place with the runtime and the process.
  */
+
+import * as Runtime from "@effect/platform/Runtime"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import manifest from "../package.json" with { type: "json" }
 import * as Cli from "../src/Cli.ts"
 
@@ -40,12 +43,24 @@ const hurry = Effect.async<void>((resume) => {
 const [, called = ""] = process.argv
 const name = /\bprivacyidea-queue-huey$/.test(called) ? "privacyidea-queue-huey" : "edumfa-queue-huey"
 
-Cli.run(process.argv.slice(2), { name, version: manifest.version, pid: process.pid, hangUp, hurry }).pipe(
-  Effect.tap((code) =>
-    Effect.sync(() => {
-      process.exitCode = code
-    })
-  ),
+const endWith = (code: Cli.ExitCode) =>
+  Effect.sync(() => {
+    process.exitCode = code
+  })
+
+/** To the runtime an interruption is success: that of the worker is its stop, but not every command's. */
+const teardown: Runtime.Teardown = (exit, onExit) =>
+  Exit.isInterrupted(exit) ? onExit(process.exitCode === 1 ? 1 : 0) : Runtime.defaultTeardown(exit, onExit)
+
+Cli.run(process.argv.slice(2), {
+  name,
+  version: manifest.version,
+  pid: process.pid,
+  hangUp,
+  hurry,
+  interrupted: endWith(1)
+}).pipe(
+  Effect.tap(endWith),
   Effect.provide(NodeContext.layer),
-  NodeRuntime.runMain({ disablePrettyLogger: true })
+  NodeRuntime.runMain({ disablePrettyLogger: true, teardown })
 )

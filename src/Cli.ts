@@ -25,6 +25,8 @@ export type ExitCode = 0 | 1 | 2
 /** What belongs to the process and not to the program. */
 export interface Process extends Run.Process {
   readonly version: string
+  /** Done when a command is interrupted that is to come to an end: it has failed. */
+  readonly interrupted: Effect.Effect<void>
 }
 
 /** All but the one that runs the worker. */
@@ -34,18 +36,25 @@ const commands: ReadonlyArray<Synopsis> = [Check.synopsis, Drain.synopsis]
 const subcommand = <E, R>(
   { name, options, purpose }: Synopsis,
   run: (given: Given.Given) => Effect.Effect<void, E, R>,
+  process: Process,
   console: Console.Console
 ) =>
   Command.make(name, { given: Given.options(options) }, ({ given }) =>
-    run(given).pipe(Effect.withConsole(console), Logger.withMinimumLogLevel(LogLevel.None))
+    run(given).pipe(
+      Effect.onInterrupt(() =>
+        Effect.zipRight(Console.error(`${process.name}: ${name} was interrupted before its end`), process.interrupted)
+      ),
+      Effect.withConsole(console),
+      Logger.withMinimumLogLevel(LogLevel.None)
+    )
   ).pipe(Command.withDescription(purpose))
 
 const command = (process: Process, console: Console.Console) =>
   Command.make(process.name, { given: Given.options(options) }, ({ given }) => Run.run(given, process)).pipe(
     Command.withDescription("Sends the mails that eduMFA or privacyIDEA put on their job queue."),
     Command.withSubcommands([
-      subcommand(Check.synopsis, Check.run, console),
-      subcommand(Drain.synopsis, Drain.run, console)
+      subcommand(Check.synopsis, Check.run, process, console),
+      subcommand(Drain.synopsis, Drain.run, process, console)
     ])
   )
 
@@ -90,6 +99,7 @@ export const run = (
       OldBacklog: (error) => say(error.message, 2),
       JobStoreError: (error) => say(error.message, 1),
       WorkersAlive: (error) => say(error.message, 1),
+      HeldAgain: (error) => say(error.message, 1),
       Wrong: ({ lines }) => Effect.forEach(lines, (line) => say(line, 1)).pipe(Effect.as<ExitCode>(1))
     }),
     Effect.catchAll((error) => say(`${firstLine(error.error)}, see --help`, 2)),

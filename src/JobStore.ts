@@ -165,7 +165,7 @@ export class JobStoreError extends Data.TaggedError("JobStoreError")<{
 /** The configuration names no queue, so that there is nothing a worker could take from. */
 export class NoQueue extends Data.TaggedError("NoQueue")<{
   readonly source: string
-  /** The line that switches it on. */
+  /** What switches it on. */
   readonly line: string
   /** How the configuration was read. */
   readonly notes: ReadonlyArray<string>

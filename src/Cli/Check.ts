@@ -10,7 +10,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as EdumfaConfig from "../EdumfaConfig.ts"
 import * as Huey from "../Huey.ts"
-import { RedisError } from "../Redis/RedisError.ts"
+import { isAddress } from "../Mailer/ServerOptions.ts"
 import * as SmtpServer from "../SmtpServer.ts"
 import * as MailServers from "./Check/mailServers.ts"
 import * as Report from "./Check/report.ts"
@@ -19,12 +19,11 @@ import * as Waiting from "./Check/waiting.ts"
 import { type Given, has, value } from "./Given.ts"
 import { config, json, type Option as Row, type Synopsis } from "./Option.ts"
 import * as Progress from "./progress.ts"
+import { withRemedy } from "./remedy.ts"
 
 /** `host:port`, read as eduMFA's own addresses are; undefined: it is none. */
-const placeOf = (text: string): { readonly host: string; readonly port: number } | undefined => {
-  if (!/:\d+$/.test(text) || text.includes("/")) return undefined
-  return Either.getOrElse(SmtpServer.fromRow({ server: text }), () => undefined)
-}
+const placeOf = (text: string): { readonly host: string; readonly port: number } | undefined =>
+  isAddress(text) ? Either.getOrElse(SmtpServer.fromRow({ server: text }), () => undefined) : undefined
 
 const smtp = {
   long: "smtp",
@@ -43,7 +42,8 @@ const smtp = {
 export const synopsis: Synopsis = {
   name: "check",
   purpose: "Checks configuration, Redis, key file and mail servers, and says all that is wrong; sends nothing",
-  options: [smtp, json, config]
+  options: [smtp, json, config],
+  codes: "0 nothing is wrong, 1 something is, also about the configuration, 2 wrong usage"
 }
 
 /** Something is wrong; `lines` are not said yet. */
@@ -51,21 +51,6 @@ export class Wrong extends Data.TaggedError("Wrong")<{ readonly lines: ReadonlyA
 
 /** Taken where the configuration gives none: huey's own. */
 const standard = { codec: Huey.make(), firstBacklog: 0 }
-
-/** What an answer of Redis asks for. */
-const remedy = (cause: unknown, nameOf: (key: string) => string): string => {
-  const key = nameOf("EDUMFA_JOB_QUEUE_URL")
-  switch (cause instanceof RedisError ? cause.reason : undefined) {
-    case "Auth":
-      return `; write ${key} = 'redis://user:password@host:port/db'`
-    case "Denied":
-      return "; give its user the rights that the README lists"
-    case "Connection":
-      return `; if it is elsewhere, write ${key} = 'redis://host:port/db'`
-    default:
-      return ""
-  }
-}
 
 const inspect = (given: Given, asking: Set<string>) =>
   Effect.gen(function* () {
@@ -79,8 +64,7 @@ const inspect = (given: Given, asking: Set<string>) =>
         ? undefined
         : yield* Effect.either(Effect.provide(Waiting.look(codec, jobs, firstBacklog), store))
     asking.delete("Redis")
-    if (looked !== undefined && Either.isLeft(looked))
-      problems.push(`${looked.left.message}${remedy(looked.left.cause, settings.nameOf)}`)
+    if (looked !== undefined && Either.isLeft(looked)) problems.push(withRemedy(looked.left, settings.nameOf))
     const waiting = looked === undefined ? undefined : Option.getOrUndefined(Either.getRight(looked))
     problems.push(...(waiting?.problems ?? []))
     notes.push(...(waiting?.notes ?? []))

@@ -3,14 +3,16 @@
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Console from "effect/Console"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as EdumfaConfig from "../EdumfaConfig.ts"
 import * as ConfiguredStore from "../JobStore/Configured.ts"
 import type { Drained, WorkersAlive } from "../JobStore/Drained.ts"
-import { JobStore, type JobStoreError, type NoQueue } from "../JobStore.ts"
+import { JobStore, JobStoreError, type NoQueue } from "../JobStore.ts"
 import { type Given, has, value } from "./Given.ts"
 import { config, json, type Option, type Synopsis } from "./Option.ts"
 import * as Progress from "./progress.ts"
+import { withRemedy } from "./remedy.ts"
 
 const force = {
   long: "force",
@@ -25,7 +27,8 @@ const force = {
 export const synopsis: Synopsis = {
   name: "drain",
   purpose: "Puts what the workers hold back where a Python worker finds it",
-  options: [force, json, config]
+  options: [force, json, config],
+  codes: "0 all of it is back, 1 it is not, 2 wrong usage or configuration"
 }
 
 const listed = ({ arrived, due, inHand }: Drained) => arrived + due + inHand
@@ -45,20 +48,29 @@ const lines = (drained: Drained): ReadonlyArray<string> => {
   ]
 }
 
+/** For scripts: the README shows all of its fields. */
 const object = (queue: string, drained: Drained, left: number) => {
   const { later, ...list } = drained
   return { queue, list, schedule: later, total: listed(drained) + later, left }
 }
 
-/** Puts everything back and says how much; fails while workers are alive. */
+/** A live worker took again what a drain put back. */
+export class HeldAgain extends Data.TaggedError("HeldAgain")<{ readonly left: number }> {
+  override get message() {
+    return `${this.left} are held again: a worker is alive and takes on; stop it and drain again`
+  }
+}
+
+/** Puts everything back and says how much; fails while workers are alive, and where one has taken again. */
 export const run = (
   given: Given
 ): Effect.Effect<
   void,
-  EdumfaConfig.EdumfaConfigError | NoQueue | JobStoreError | WorkersAlive,
+  EdumfaConfig.EdumfaConfigError | NoQueue | JobStoreError | WorkersAlive | HeldAgain,
   FileSystem.FileSystem
 > =>
   Effect.gen(function* () {
+    const { nameOf } = yield* EdumfaConfig.EdumfaConfig
     const layer = yield* ConfiguredStore.choose
     yield* Effect.gen(function* () {
       const store = yield* JobStore
@@ -86,10 +98,19 @@ export const run = (
                 )
           )
         )
-      const { inHand, retrying } = yield* store.counts
-      const rest = inHand + retrying
-      if (has(given, "json")) return yield* Console.log(JSON.stringify(object(store.name, drained, rest)))
-      yield* Effect.forEach([store.name, ...lines(drained)], (line) => Console.log(line), { discard: true })
-      if (rest > 0) yield* Console.log(`${rest} are held again: a worker is alive and takes on`)
-    }).pipe(Effect.provide(layer))
+      const total = listed(drained) + drained.later
+      const { inHand, retrying } = yield* Effect.tapError(store.counts, () => Console.error(`put back ${total}`))
+      const held = inHand + retrying
+      const said = has(given, "json")
+        ? [JSON.stringify(object(store.name, drained, held))]
+        : [store.name, ...lines(drained)]
+      yield* Effect.forEach(said, (line) => Console.log(line), { discard: true })
+      if (held > 0) return yield* new HeldAgain({ left: held })
+    }).pipe(
+      Effect.provide(layer),
+      Effect.catchTag("JobStoreError", (error) => {
+        const { cause, reason } = error
+        return new JobStoreError({ reason, detail: withRemedy(error, nameOf), cause })
+      })
+    )
   }).pipe(Effect.provide(EdumfaConfig.layer({ file: value(given, "config") })))

@@ -57,6 +57,8 @@ export interface Synopsis {
   /** One line. */
   readonly purpose: string
   readonly options: ReadonlyArray<Option>
+  /** What its exit codes mean, one line. */
+  readonly codes: string
 }
 
 /** For every command. */

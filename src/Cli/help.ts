@@ -4,8 +4,8 @@
 import type { Group, Option, Synopsis } from "./Option.ts"
 import { logOf, options } from "./options.ts"
 
-/** Wide enough for the longest name with its value. */
-const column = 37
+/** Wide enough for the longest name with its value, and a blank. */
+const column = 38
 
 /** An ordinary terminal. */
 const width = 100
@@ -55,9 +55,9 @@ export const text = (name: string, commands: ReadonlyArray<Synopsis>): string =>
     ...tables(options, name),
     "",
     "Other:",
-    "  -h, --help                         show this text; behind a command, that of the command",
-    "      --version                      show the version",
-    "      --completions SHELL            print completions for sh, bash, fish or zsh",
+    entry("  -h, --help", "show this text; behind a command, that of the command"),
+    entry("      --version", "show the version"),
+    entry("      --completions SHELL", "print completions for sh, bash, fish or zsh"),
     "",
     "Everything else is in the configuration file: EDUMFA_JOB_QUEUE_* as for the Python server, and",
     "EDUMFA_QUEUE_WORKER_LEASE, _HEARTBEAT, _TIMEOUT and _GRACE in seconds. The environment goes before",
@@ -73,5 +73,5 @@ export const textOf = (name: string, command: Synopsis): string =>
     `${command.purpose}.`,
     ...tables(command.options, name),
     "",
-    "Exit codes: 0 all is well, 1 it is not, 2 wrong usage or configuration."
+    `Exit codes: ${command.codes}.`
   ].join("\n")

@@ -10,16 +10,14 @@ export type QueueClass = "None" | "Redis"
 
 const key = "EDUMFA_JOB_QUEUE_CLASS"
 
+const immediateKey = "EDUMFA_JOB_QUEUE_IMMEDIATE"
+
 /** The accepted values. */
 const classes: ReadonlyMap<string, QueueClass> = new Map([
   ["", "None"],
   ["edumfa.lib.queues.huey_queue.HueyQueue", "Redis"],
   ["privacyidea.lib.queues.huey_queue.HueyQueue", "Redis"]
 ])
-
-/** The line that chooses Redis, for a product and its names of keys. */
-export const line = (product: Product, nameOf: (key: string) => string): string =>
-  `${nameOf(key)} = '${product.toLowerCase()}.lib.queues.huey_queue.HueyQueue'`
 
 const accepted = [...classes.keys()].map((name) => `'${name}'`).join(", ")
 
@@ -32,8 +30,18 @@ const chosen = Config.string(key).pipe(
   )
 )
 
+const read = Config.all({ chosen, immediate: Config.withDefault(Config.boolean(immediateKey), false) })
+
 /** The class; EDUMFA_JOB_QUEUE_IMMEDIATE = True is none, as huey performs immediate jobs where they are enqueued. */
-export const config: Config.Config<QueueClass> = Config.all({
-  chosen,
-  immediate: Config.withDefault(Config.boolean("EDUMFA_JOB_QUEUE_IMMEDIATE"), false)
-}).pipe(Config.map(({ chosen, immediate }) => (immediate ? "None" : chosen)))
+export const config: Config.Config<QueueClass> = Config.map(read, ({ chosen, immediate }) =>
+  immediate ? "None" : chosen
+)
+
+/** What is to be written where it is none and Redis is meant, for a product and its names of keys. */
+export const remedy = (product: Product, nameOf: (key: string) => string): Config.Config<string> =>
+  Config.map(read, ({ chosen, immediate }) =>
+    [
+      ...(chosen === "None" ? [`${nameOf(key)} = '${product.toLowerCase()}.lib.queues.huey_queue.HueyQueue'`] : []),
+      ...(immediate ? [`${nameOf(immediateKey)} = False`] : [])
+    ].join(" and ")
+  )

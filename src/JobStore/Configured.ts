@@ -19,9 +19,8 @@ const redisConfig = Config.all({
 
 /** What a class needs of the configuration, read at once, so that whatever is wrong shows before anything is opened. */
 const stores = {
-  None: Effect.flatMap(
-    EdumfaConfig,
-    ({ nameOf, notes, product, source }) => new NoQueue({ source, line: QueueClass.line(product, nameOf), notes })
+  None: Effect.flatMap(EdumfaConfig, ({ get, nameOf, notes, product, source }) =>
+    Effect.flatMap(get(QueueClass.remedy(product, nameOf)), (line) => new NoQueue({ source, line, notes }))
   ),
   Redis: Effect.gen(function* () {
     const { get } = yield* EdumfaConfig

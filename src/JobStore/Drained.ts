@@ -23,12 +23,16 @@ export interface DrainOptions {
 }
 
 /** Workers have given a sign of life that still counts, so that nothing is taken out of their hands. */
-export class WorkersAlive extends Data.TaggedError("WorkersAlive")<{ readonly workers: number }> {
+export class WorkersAlive extends Data.TaggedError("WorkersAlive")<{
+  readonly workers: number
+  /** Milliseconds for which the last sign of life counts. */
+  readonly aliveFor: number
+}> {
   override get message() {
     const [who, them] = this.workers === 1 ? ["1 worker seems", "it"] : [`${this.workers} workers seem`, "them"]
     return (
-      `${who} to be alive: stop ${them} and try again; one that was killed seems so until its last lease ends, ` +
-      "--force does not wait for that"
+      `${who} to be alive: stop ${them} and try again; one that was killed seems so for ` +
+      `${Math.ceil(this.aliveFor / 1_000)} s more, --force does not wait for that`
     )
   }
 }

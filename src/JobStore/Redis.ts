@@ -143,17 +143,23 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
     const worker = yield* random
     const keys = { ...Keys.make(options.queueName, worker) }
     const scheduleOffset = Effect.map(Clock.currentTimeMillis, options.scheduleOffset)
-    // The blocking connection, opened after this, is closed before: it moves nothing more then.
-    yield* Effect.addFinalizer(() =>
-      unparkAll(commands, keys).pipe(
-        Effect.zipRight(commands.run(scripts.leave, keys, { worker })),
-        Effect.interruptible,
-        Effect.timeout(unparkLimit),
-        Effect.catchAll((error) =>
-          Effect.logDebug(`what the wake-up call moved stays in ${keys.arrived}: ${error.message}`)
-        )
+    // Who looks or drains beside a worker leaves alone what that is just woken up for.
+    let isWorker = false
+    const asWorker = <A, E>(effect: Effect.Effect<A, E>) =>
+      Effect.suspend(() => {
+        isWorker = true
+        return effect
+      })
+    const stop = unparkAll(commands, keys).pipe(
+      Effect.zipRight(commands.run(scripts.leave, keys, { worker })),
+      Effect.interruptible,
+      Effect.timeout(unparkLimit),
+      Effect.catchAll((error) =>
+        Effect.logDebug(`what the wake-up call moved stays in ${keys.arrived}: ${error.message}`)
       )
     )
+    // The blocking connection, opened after this, is closed before: it moves nothing more then.
+    yield* Effect.addFinalizer(() => Effect.suspend(() => (isWorker ? stop : Effect.void)))
     const blocking = yield* redis.connect("blocking")
     const lease = Duration.toMillis(options.lease)
     const limits = {
@@ -212,27 +218,29 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       lease: options.lease,
       exchange,
       extend: (leases) =>
-        Effect.mapError(
-          commands.run(
-            scripts.extend,
-            keys,
-            { worker, lease },
-            leases.flatMap(({ id, token }) => [id, token])
-          ),
-          storeError
+        asWorker(
+          Effect.mapError(
+            commands.run(
+              scripts.extend,
+              keys,
+              { worker, lease },
+              leases.flatMap(({ id, token }) => [id, token])
+            ),
+            storeError
+          )
         ),
       counts,
       workers: Effect.mapError(commands.run(scripts.workers, keys, {}), storeError),
       peek: (place, limit) => Effect.mapError(Peek.look(commands, keys, place, limit), storeError),
       advance: (isDue) => Effect.mapError(advance(isDue), storeError),
-      arrival: Effect.mapError(Arrival.make(blocking, keys, options.block), storeError),
+      arrival: asWorker(Effect.mapError(Arrival.make(blocking, keys, options.block), storeError)),
       reconnect: Effect.zipRight(commands.replace, blocking.replace),
       notes: redis.notes,
       advice: Effect.mapError(redis.advice(commands), storeError),
-      admit: (limit, decision) => Effect.mapError(Backlog.admit(place, limit, decision), storeError),
+      admit: (limit, decision) => asWorker(Effect.mapError(Backlog.admit(place, limit, decision), storeError)),
       buryBacklog: (letter) => Effect.mapError(Backlog.bury(place, letter), storeError),
-      drain: (options) =>
-        Effect.mapError(drainAll(commands, keys, scheduleOffset, options), (error) =>
+      drain: (settings) =>
+        Effect.mapError(drainAll(commands, keys, options.scheduleOffset, settings), (error) =>
           error._tag === "WorkersAlive" ? error : storeError(error)
         )
     }

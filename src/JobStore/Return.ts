@@ -42,21 +42,26 @@ return moved
 })
 
 /**
- * Puts messages in custody back, in the order of their ids behind the named arguments: on huey's list, each to the right end,
- * so that the last one is taken next; in huey's schedule where they are to be tried later. Their digests are forgotten, or
- * they would be taken for resends. Stops at `max_bytes`, and does nothing beside a worker that is alive, unless forced.
+ * Puts messages in custody back, in the order of `id offset` behind the named arguments: on huey's list, each to the right
+ * end, so that the last one is taken next; in huey's schedule where they are to be tried later, at that time and its offset.
+ * Their digests are forgotten, or they would be taken for resends. Stops at `max_bytes`, and does nothing beside a worker
+ * that is alive, unless forced: then it answers with how many seem so, and for how many milliseconds.
  */
 const drain = Script.make({
   name: "drain",
   keys: withWorkers,
-  args: ["force", "max_bytes", "schedule_offset"],
+  args: ["force", "max_bytes"],
   body: `${custody}${presence}
 ${allowWrites}
 -- What an ACL denies shows here, before anything is copied that could not be removed from its old place.
 redis.call('HDEL', key_job, '')
 local workers = arg_force == '1' and 0 or alive()
+if workers > 0 then
+  local last = redis.call('ZRANGE', key_workers, -1, -1, 'WITHSCORES')
+  return { workers, tonumber(last[2]) - now, 0, 0, 0, 0 }
+end
 local passed, size, in_hand, due, later = 0, 0, 0, 0, 0
-for i = first_rest, workers > 0 and 0 or #ARGV do
+for i = first_rest, #ARGV, 2 do
   if size >= tonumber(arg_max_bytes) then break end
   local id = ARGV[i]
   local bytes = redis.call('HGET', key_job, id)
@@ -64,7 +69,7 @@ for i = first_rest, workers > 0 and 0 or #ARGV do
   if bytes then
     size = size + #bytes
     if at and tonumber(at) > now then
-      redis.call('ZADD', key_schedule, string.format('%.3f', at / 1000 + arg_schedule_offset), bytes)
+      redis.call('ZADD', key_schedule, string.format('%.3f', at / 1000 + ARGV[i + 1]), bytes)
       later = later + 1
     else
       redis.call('RPUSH', key_queue, bytes)
@@ -76,17 +81,18 @@ for i = first_rest, workers > 0 and 0 or #ARGV do
   forget(id)
   passed = passed + 1
 end
-return { workers, passed, in_hand, due, later }
+return { 0, 0, passed, in_hand, due, later }
 `,
   decode: (reply) => {
-    const [workers, passed, inHand, due, later] = numbers(reply) ?? []
+    const [workers, aliveFor, passed, inHand, due, later] = numbers(reply) ?? []
     return workers === undefined ||
+      aliveFor === undefined ||
       passed === undefined ||
       inHand === undefined ||
       due === undefined ||
       later === undefined
-      ? Either.left("not five numbers")
-      : Either.right({ workers, passed, inHand, due, later })
+      ? Either.left("not six numbers")
+      : Either.right({ workers, aliveFor, passed, inHand, due, later })
   }
 })
 
@@ -99,50 +105,58 @@ export const unparkAll = (redis: RedisConnection, keys: Keys): Effect.Effect<num
 /** Ids begin with a number that grows with each message taken. */
 const sequence = (id: string) => Number.parseInt(id, 10)
 
-/** All members of a sorted set that does not change meanwhile. */
-const membersOf = Effect.fnUntraced(function* (redis: RedisConnection, key: string) {
-  const members: Array<string> = []
+/** Members of a sorted set with their scores, in that order: all of them where it does not change meanwhile. */
+const entriesOf = Effect.fnUntraced(function* (redis: RedisConnection, key: string) {
+  const entries: Array<readonly [member: string, score: number]> = []
   for (;;) {
-    const more = yield* redis.use((client) => client.zrange(key, members.length, members.length + chunk - 1))
-    members.push(...more)
-    if (more.length < chunk) return members
+    const more = yield* redis.use((client) =>
+      client.zrange(key, entries.length, entries.length + chunk - 1, "WITHSCORES")
+    )
+    for (let i = 0; i + 1 < more.length; i += 2) entries.push([more[i] ?? "", Number(more[i + 1])])
+    if (more.length < 2 * chunk) return entries
   }
 })
 
 /**
  * Moves everything back, also what workers had in hand that died, so that the oldest is taken next. Ended in the middle and
- * called again it goes on where it was; what is to be tried later keeps its time.
+ * called again it goes on where it was, also beside another one; what is to be tried later keeps its time. `scheduleOffset`:
+ * seconds from the Unix time of a scheduled job to its score, at a time in milliseconds.
  */
 export const drainAll = (
   redis: RedisConnection,
   keys: Keys,
-  scheduleOffset: Effect.Effect<number>,
+  scheduleOffset: (time: number) => number,
   { force, onProgress = () => Effect.void }: DrainOptions
 ): Effect.Effect<Drained, RedisError | WorkersAlive> =>
   Effect.gen(function* () {
-    const step = (ids: ReadonlyArray<string>) =>
-      Effect.flatMap(scheduleOffset, (schedule_offset) =>
-        redis.run(drain, { ...keys }, { force: force ? 1 : 0, max_bytes: chunkBytes, schedule_offset }, ids)
-      ).pipe(
-        Effect.filterOrFail(
-          ({ workers }) => workers === 0,
-          ({ workers }) => new WorkersAlive({ workers })
-        )
+    const step = (entries: ReadonlyArray<readonly [id: string, offset: number]>) =>
+      Effect.filterOrFail(
+        redis.run(drain, { ...keys }, { force: force ? 1 : 0, max_bytes: chunkBytes }, entries.flat()),
+        ({ workers }) => workers === 0,
+        ({ aliveFor, workers }) => new WorkersAlive({ workers, aliveFor })
       )
     yield* step([])
-    let drained: Drained = { arrived: yield* unparkAll(redis, keys), inHand: 0, due: 0, later: 0 }
-    const delayed = yield* membersOf(redis, keys.delayed)
-    const ids = [...delayed, ...(yield* membersOf(redis, keys.inflight))].sort((a, b) => sequence(b) - sequence(a))
-    for (let start = 0; start < ids.length; ) {
-      const { passed, ...moved } = yield* step(ids.slice(start, start + chunk))
-      start += passed
-      drained = {
-        ...drained,
-        inHand: drained.inHand + moved.inHand,
-        due: drained.due + moved.due,
-        later: drained.later + moved.later
+    let drained: Drained = { arrived: 0, inHand: 0, due: 0, later: 0 }
+    for (;;) {
+      const arrived = yield* unparkAll(redis, keys)
+      drained = { ...drained, arrived: drained.arrived + arrived }
+      const delayed = yield* entriesOf(redis, keys.delayed)
+      const entries = [
+        ...delayed.map(([id, due]) => [id, scheduleOffset(due)] as const),
+        ...(yield* entriesOf(redis, keys.inflight)).map(([id]) => [id, 0] as const)
+      ].sort(([a], [b]) => sequence(b) - sequence(a))
+      for (let start = 0; start < entries.length; ) {
+        const { passed, ...moved } = yield* step(entries.slice(start, start + chunk))
+        start += passed
+        drained = {
+          ...drained,
+          inHand: drained.inHand + moved.inHand,
+          due: drained.due + moved.due,
+          later: drained.later + moved.later
+        }
+        yield* onProgress(drained, entries.length - start)
       }
-      yield* onProgress(drained, ids.length - start)
+      // Another drain moves what is listed here, so that some are passed by. A live worker would take again without end.
+      if (force || entries.length === 0) return drained
     }
-    return drained
   })

@@ -18,7 +18,7 @@ import { type BreakerStore, layerMemory } from "./Breaker/BreakerStore.ts"
 import type * as Breaker from "./Breaker.ts"
 import { layerShared as layerKnown } from "./Known.ts"
 import * as Probe from "./Probe.ts"
-import type { ServerOptions } from "./ServerOptions.ts"
+import { isAddress, type ServerOptions } from "./ServerOptions.ts"
 import * as Smtp from "./Smtp.ts"
 
 const serversKey = "EDUMFA_QUEUE_WORKER_SMTP"
@@ -28,11 +28,6 @@ const onlyKey = "only"
 
 /** What may be said of a mail server. */
 const optionNames = ["verify", "ca", "allow_plaintext_auth", "connections"]
-
-const isAddress = (server: string) => {
-  const port = Number(/^(?:\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(server)?.[1] ?? 0)
-  return port > 0 && port <= 65_535
-}
 
 /** Each mail server with the names of its options: whatever is misspelt would be without effect, unseen. */
 const names = Config.hashMap(Config.hashMap(Config.string()), serversKey).pipe(
@@ -114,23 +109,27 @@ const readCertificates = (server: string, path: string) =>
     )
   )
 
+const readOptions = Effect.fnUntraced(function* ([server, it]: readonly [
+  string,
+  Config.Config.Success<typeof options>
+]) {
+  const { verify, ca, allowPlaintextAuth, connections } = it
+  const read: ServerOptions = {
+    ...(Option.isSome(verify) ? { verify: verify.value } : {}),
+    ...(Option.isSome(ca) ? { ca: yield* readCertificates(server, ca.value) } : {}),
+    ...(Option.isSome(allowPlaintextAuth) ? { allowPlaintextAuth: allowPlaintextAuth.value } : {}),
+    ...(Option.isSome(connections) ? { connections: connections.value } : {})
+  }
+  return [server.toLowerCase(), read] as const
+})
+
 const make = Effect.gen(function* () {
   const { get } = yield* EdumfaConfig
   const {
     ehlo,
     table: { only, servers }
   } = yield* get(config)
-  const entries = yield* Effect.forEach(servers, ([server, { verify, ca, allowPlaintextAuth, connections }]) =>
-    Effect.gen(function* () {
-      const options: ServerOptions = {
-        ...(Option.isSome(verify) ? { verify: verify.value } : {}),
-        ...(Option.isSome(ca) ? { ca: yield* readCertificates(server, ca.value) } : {}),
-        ...(Option.isSome(allowPlaintextAuth) ? { allowPlaintextAuth: allowPlaintextAuth.value } : {}),
-        ...(Option.isSome(connections) ? { connections: connections.value } : {})
-      }
-      return [server.toLowerCase(), options] as const
-    })
-  )
+  const entries = yield* Effect.forEach(servers, readOptions)
   return {
     servers: new Map(entries),
     ...(only ? { others: { login: false } } : {}),
@@ -138,21 +137,29 @@ const make = Effect.gen(function* () {
   } satisfies Smtp.Options
 })
 
-/** With the key file and the servers known before that the configuration names. */
+/** Everything that is wrong with what the mailer reads, its certificates too. */
+export const check: Effect.Effect<
+  ReadonlyArray<EdumfaConfigError>,
+  never,
+  EdumfaConfig | FileSystem.FileSystem
+> = Effect.flatMap(EdumfaConfig, ({ check, get }) =>
+  Effect.matchEffect(get(config), {
+    onFailure: () => check(config),
+    onSuccess: ({ table }) => Effect.map(Effect.partition(table.servers, readOptions), ([errors]) => errors)
+  })
+)
+
+/** With the key file that the configuration names. */
 const configured = <A>(layer: Layer.Layer<A, never, EncKey.EncKey | BreakerStore>) =>
   Effect.map(Effect.context<EdumfaConfig | FileSystem.FileSystem>(), (context) =>
-    layer.pipe(
-      Layer.provide(EncKey.layerConfig),
-      Layer.provide(layerKnown),
-      Layer.provide(Layer.succeedContext(context))
-    )
+    layer.pipe(Layer.provide(EncKey.layerConfig), Layer.provide(Layer.succeedContext(context)))
   )
 
 /** The layer, with its whole configuration read; `breaker`: what it is for. */
 export const choose = (
   breaker: Breaker.Options = {}
 ): Effect.Effect<Layer.Layer<Mailer, never, BreakerStore>, EdumfaConfigError, EdumfaConfig | FileSystem.FileSystem> =>
-  Effect.flatMap(make, (options) => configured(Smtp.layerShared({ ...options, breaker })))
+  Effect.flatMap(make, (options) => configured(Layer.provide(Smtp.layerShared({ ...options, breaker }), layerKnown)))
 
 /** The same for one who only asks mail servers how they are. */
 export const chooseProbe: Effect.Effect<

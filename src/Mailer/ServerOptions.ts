@@ -22,6 +22,12 @@ export interface ServerOptions {
 export const key = (server: Pick<SmtpServer, "host" | "port">): string =>
   `${server.host.includes(":") ? `[${server.host}]` : server.host.toLowerCase()}:${server.port}`
 
+/** Whether a text is a `host:port` like those of {@link key}; the host may be none. */
+export const isAddress = (text: string): boolean => {
+  const port = Number(/^(?:\[[^\]]+\]|[^:/?#\s]+):(\d{1,5})$/.exec(text)?.[1] ?? 0)
+  return port > 0 && port <= 65_535
+}
+
 /** The line of the configuration file that sets an option of a mail server. */
 export const setting = (server: SmtpServer, option: string): string =>
   `EDUMFA_QUEUE_WORKER_SMTP = {'${key(server)}': {${option}}}`

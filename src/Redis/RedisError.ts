@@ -34,7 +34,8 @@ export class RedisError extends Data.TaggedError("RedisError")<{
 
 const answers: ReadonlyArray<readonly [RegExp, RedisReason]> = [
   [/^(NOAUTH|WRONGPASS)|invalid password|invalid username|any password configured|no password is set/i, "Auth"],
-  [/^(NOPERM|DENIED)/, "Denied"],
+  // The long one is what Redis 7.0 says inside a script.
+  [/^(NOPERM|DENIED|ERR The user executing the script can't )/, "Denied"],
   [/^READONLY/, "ReadOnly"],
   [/^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|ERR max number of clients)/, "Loading"],
   [/^OOM/, "OutOfMemory"],
@@ -48,8 +49,11 @@ export const lost: Error = new Error("connection lost")
 /** The words that a script puts in front of a reply before Redis 7. */
 const wrapping = /^(?:ERR Error running script .*?: )?(?:@user_script: ?\d+: )*-?/
 
-/** A reply without what is put in front of it. */
-export const unwrap = (message: string): string => message.replace(wrapping, "")
+/** And the words that it puts behind one since. */
+const place = / script: [0-9a-f]+, on @user_script: ?\d+\.?$/
+
+/** A reply without what is put around it. */
+export const unwrap = (message: string): string => message.replace(wrapping, "").replace(place, "")
 
 /** What ioredis says of a reply that no command waits for, with the reply behind it. */
 const unasked = /^Command queue state error\..*? Last (?:error|reply): (.*)$/s

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import { canonical } from "../../src/Cli/argv.ts"
+import * as Check from "../../src/Cli/Check.ts"
 import { config, type Synopsis } from "../../src/Cli/Option.ts"
 import { conflicts, options } from "../../src/Cli/options.ts"
 
@@ -160,8 +161,8 @@ describe("commands, and what @effect/cli adds", () => {
     source: "ours"
   } as const
   const commands: ReadonlyArray<Synopsis> = [
-    { name: "status", purpose: "", options: [json, config] },
-    { name: "dead", purpose: "", options: [limit, json, config] }
+    { name: "status", purpose: "", options: [json, config], codes: "" },
+    { name: "dead", purpose: "", options: [limit, json, config], codes: "" }
   ]
 
   it.each<[ReadonlyArray<string>, ReadonlyArray<string>]>([
@@ -238,6 +239,27 @@ describe("commands, and what @effect/cli adds", () => {
     [["dead", "--limit"], "MissingValue: option --limit needs an integer"]
   ])("%j", (argv, expected) => {
     expect(line(argv, commands)).toBe(expected)
+  })
+})
+
+describe("check --smtp", () => {
+  const refused = "InvalidValue: option --smtp needs a mail server as host:port, got"
+  it.each<[string, string | ReadonlyArray<string>]>([
+    ["mail.example.org:25", ["check", "--smtp=mail.example.org:25"]],
+    ["[::1]:587", ["check", "--smtp=[::1]:587"]],
+    ["127.0.0.1:65535", ["check", "--smtp=127.0.0.1:65535"]],
+    ["::1", `${refused} ::1`],
+    ["[x]:25", `${refused} [x]:25`],
+    ["mail.example.org", `${refused} mail.example.org`],
+    ["mail.example.org:0", `${refused} mail.example.org:0`],
+    ["mail.example.org:65536", `${refused} mail.example.org:65536`],
+    ["mail.example.org/x:25", `${refused} mail.example.org/x:25`],
+    ["mail.example.org?x:25", `${refused} mail.example.org?x:25`],
+    ["smtp://mail.example.org:25", `${refused} smtp://mail.example.org:25`],
+    [":25", `${refused} :25`],
+    ["a b:25", `${refused} a b:25`]
+  ])("%s", (place, expected) => {
+    expect(line(["check", "--smtp", place], [Check.synopsis])).toEqual(expected)
   })
 })
 

@@ -18,12 +18,17 @@ const huey = { EDUMFA_JOB_QUEUE_CLASS: "edumfa.lib.queues.huey_queue.HueyQueue" 
 describe("JobStore.Configured", () => {
   it.effect("fails without a queue, with one sentence", () =>
     Effect.gen(function* () {
-      for (const values of [{}, { ...huey, EDUMFA_JOB_QUEUE_IMMEDIATE: true }]) {
+      const chosen = "EDUMFA_JOB_QUEUE_CLASS = 'edumfa.lib.queues.huey_queue.HueyQueue'"
+      const immediate = { EDUMFA_JOB_QUEUE_IMMEDIATE: true }
+      const cases: ReadonlyArray<readonly [Parameters<typeof store>[0], string]> = [
+        [{}, chosen],
+        [{ ...huey, ...immediate }, "EDUMFA_JOB_QUEUE_IMMEDIATE = False"],
+        [immediate, `${chosen} and EDUMFA_JOB_QUEUE_IMMEDIATE = False`]
+      ]
+      for (const [values, lines] of cases) {
         const error = yield* Effect.flip(Effect.provide(JobStore, store(values)))
         expect(error).toMatchObject({ _tag: "NoQueue" })
-        expect(error.message).toBe(
-          "the job queue is off, set EDUMFA_JOB_QUEUE_CLASS = 'edumfa.lib.queues.huey_queue.HueyQueue' in no configuration file"
-        )
+        expect(error.message).toBe(`the job queue is off, set ${lines} in no configuration file`)
       }
     })
   )

@@ -2,10 +2,12 @@
  * The way back to huey's keys where it is not smooth: beside workers that live, ended in the middle, beside a producer.
  */
 import { describe, expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type { DrainOptions } from "../../src/JobStore/Drained.ts"
 import * as RedisStore from "../../src/JobStore/Redis.ts"
 import { JobStore, type Settlement } from "../../src/JobStore.ts"
 import * as Redis from "../../src/Redis.ts"
@@ -14,11 +16,11 @@ import * as RedisServer from "../services/RedisServer.ts"
 const list = "huey.redis.huey"
 
 /** `lease` in seconds. */
-const store = (port: number, lease = 30) =>
+const store = (port: number, lease = 30, scheduleOffset = (_time: number) => 7_200) =>
   RedisStore.layer({
     queueName: "huey",
     lease: Duration.seconds(lease),
-    scheduleOffset: () => 7_200,
+    scheduleOffset,
     block: Option.none()
   }).pipe(Layer.provide(Redis.layer({ host: "127.0.0.1", port, db: 0 })))
 
@@ -47,6 +49,9 @@ describe("the way back to huey's keys", () => {
           yield* exchange([], 1)
           const refused = yield* Effect.flip(on(store(port), drain()))
           expect(refused).toMatchObject({ _tag: "WorkersAlive", workers: 1 })
+          expect(refused.message).toMatch(
+            /^1 worker seems to be alive: stop it and try again; one that was killed seems so for (?:2\d|30) s more, --force does not wait for that$/
+          )
           // A sign of life without a job in hand counts as well.
           yield* on(store(port), Effect.zipRight(extend([]), Effect.flip(drain())))
           expect(yield* use((client) => client.lrange(list, 0, -1))).toEqual(["b"])
@@ -81,6 +86,28 @@ describe("the way back to huey's keys", () => {
           expect(yield* on(store(port), drain())).toMatchObject({ inHand: 1 })
         })
       )
+      expect(yield* use((client) => client.lrange(list, 0, -1))).toEqual(["a"])
+    })
+  )
+
+  it.scopedLive("leaves alone what a worker is just woken up for, where somebody looks or a drain is refused", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      const { use } = connection
+      const arrived = "{huey.redis.huey}:q:arrived"
+      yield* on(
+        store(port),
+        Effect.gen(function* () {
+          yield* Effect.flatMap(JobStore, ({ admit }) => admit(0, undefined))
+          yield* use((client) => client.lpush(arrived, "a"))
+          const look = Effect.flatMap(JobStore, ({ counts, peek }) => Effect.zip(counts, peek("waiting", 1)))
+          yield* on(store(port), look)
+          yield* Effect.flip(on(store(port), drain()))
+          expect(yield* use((client) => client.lrange(arrived, 0, -1))).toEqual(["a"])
+        })
+      )
+      // At its own stop it puts it back.
+      expect(yield* use((client) => client.lrange(arrived, 0, -1))).toEqual([])
       expect(yield* use((client) => client.lrange(list, 0, -1))).toEqual(["a"])
     })
   )
@@ -150,6 +177,68 @@ describe("the way back to huey's keys", () => {
       expect(members.sort()).toEqual(all.filter((_, index) => index % 3 === 0).sort())
       // huey's scores are shifted by the time zone.
       expect(Math.abs(Number(scheduled[1]) - 7_200 - 60 - Date.now() / 1_000)).toBeLessThan(30)
+    })
+  )
+
+  it.scopedLive("has moved everything at its end where another one is under way", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      const { use } = connection
+      const all = names(20_000)
+      yield* use((client) => client.lpush(list, ...all))
+      yield* on(
+        store(port),
+        Effect.gen(function* () {
+          const { counts, exchange } = yield* JobStore
+          yield* exchange([], all.length)
+          const begun = yield* Deferred.make<void>()
+          const ended = yield* Deferred.make<void>()
+          // The second one lists what there is while the first moves it, and is at its end before.
+          const onProgress: DrainOptions["onProgress"] = ({ inHand }) =>
+            inHand < 15_000 ? Deferred.succeed(begun, undefined) : Deferred.await(ended)
+          const [first, [second, atSecond]] = yield* Effect.all(
+            [
+              on(
+                store(port),
+                Effect.flatMap(JobStore, (it) => it.drain({ force: false, onProgress }))
+              ),
+              Deferred.await(begun).pipe(
+                Effect.zipRight(on(store(port), drain())),
+                Effect.zip(counts),
+                Effect.ensuring(Deferred.succeed(ended, undefined))
+              )
+            ],
+            { concurrency: 2 }
+          )
+          expect(atSecond).toMatchObject({ waiting: all.length, inHand: 0 })
+          expect(first.inHand + second.inHand).toBe(all.length)
+        })
+      )
+      expect((yield* use((client) => client.lrange(list, 0, -1))).sort()).toEqual([...all].sort())
+    })
+  )
+
+  it.scopedLive("keeps the time of a next try behind a change of clocks", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      const { use } = connection
+      yield* use((client) => client.lpush(list, "a", "b"))
+      const change = Date.now() + 30 * 60_000
+      yield* on(
+        store(port, 30, (time) => (time < change ? 3_600 : 7_200)),
+        Effect.gen(function* () {
+          const { grants } = yield* exchange([], 2)
+          const delays = [10 * 60_000, 50 * 60_000]
+          yield* exchange(
+            grants.map(({ lease }, index) => ({ _tag: "Retry", lease, delay: delays[index] ?? 0, counted: true })),
+            0
+          )
+          expect(yield* drain()).toMatchObject({ later: 2 })
+        })
+      )
+      const [, before, , after] = yield* use((client) => client.zrange("huey.schedule.huey", 0, -1, "WITHSCORES"))
+      // 40 minutes between them, and an hour of the clocks.
+      expect(Number(after) - Number(before)).toBeCloseTo(100 * 60, 0)
     })
   )
 

@@ -17,6 +17,9 @@ describe("RedisError", () => {
     ["DENIED Redis is running in protected mode because protected mode is enabled", "Denied"],
     ["ERR max number of clients reached", "Loading"],
     ["NOPERM this user has no permissions to run the 'hset' command", "Denied"],
+    ["NOPERM this user has no permissions to run the 'hset' command script: 3f, on @user_script:9.", "Denied"],
+    // Redis 7.0, inside a script.
+    ["ERR The user executing the script can't run this command or subcommand script: 3f, on @user_script:9.", "Denied"],
     ["LOADING Redis is loading the dataset in memory", "Loading"],
     ["OOM command not allowed when used memory > 'maxmemory'.", "OutOfMemory"],
     ["ERR unknown command", "Reply"]
@@ -29,6 +32,7 @@ describe("RedisError", () => {
       "READONLY x"
     )
     expect(unwrap("NOAUTH Authentication required.")).toBe("NOAUTH Authentication required.")
+    expect(unwrap("READONLY You can't write script: 3f, on @user_script:9.")).toBe("READONLY You can't write")
     expect(unwrap("ERR syntax error")).toBe("ERR syntax error")
   })
 })

@@ -10,8 +10,11 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Huey from "../../src/Huey.ts"
 import * as Circuit from "../../src/Mailer/Breaker/Circuit.ts"
+import * as SendEmail from "../../src/SendEmail.ts"
 import type { SmtpServer as Definition } from "../../src/SmtpServer.ts"
+import * as RawServer from "../Mailer/RawServer.ts"
 import * as Command from "../services/Command.ts"
+import * as Documented from "../services/Documented.ts"
 import * as LoginServer from "../services/LoginServer.ts"
 import * as RedisServer from "../services/RedisServer.ts"
 import { enqueueAll, mail, queueCfg } from "../services/Site.ts"
@@ -96,6 +99,7 @@ describe("check", () => {
         expect(yield* server.connections).toBe(1)
       }
       const json = yield* check(redis, cwd, "--json")
+      expect(Documented.shapeOf(json.stdout)).toEqual(Documented.shapeOf(Documented.objects[0] ?? ""))
       expect(JSON.parse(json.stdout)).toMatchObject({
         ok: true,
         keyFile: true,
@@ -183,6 +187,30 @@ EDUMFA_QUEUE_WORKER_FIRST_BACKLOG = -1
     })
   )
 
+  it.scopedLive("waits once for a mail server that is silent, and says for which it waits", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const silent = yield* RawServer.make({ answer: () => null })
+      const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(redis.port, keyFile) })
+      const { definition } = yield* LoginServer.make
+      for (const password of ["one", "two", "three"]) {
+        const server = withPassword({ ...definition, port: silent.port, timeout: 3_000 }, "mfa", password)
+        yield* enqueueAll(redis.port, { definition: server }, [mail])
+      }
+      const { code, said, stderr } = yield* check(redis, cwd)
+      expect(code).toBe(1)
+      const place = `127.0.0.1:${silent.port}`
+      const waits = (line: string) => line === `waiting for ${place}`
+      const lines = problemsOf(stderr)
+      expect(lines.filter(waits).length).toBeGreaterThan(0)
+      expect(lines.filter((line) => !waits(line))).toEqual([
+        expect.stringMatching(new RegExp(`^mail server ${place} as \\*\\*\\*: Timeout: while connecting: `))
+      ])
+      expect(said.filter((line) => line.startsWith("mail server"))).toHaveLength(3)
+      expect(silent.clear).toHaveLength(1)
+    })
+  )
+
   it.scopedLive("names every key that cannot be used", () =>
     Effect.gen(function* () {
       const cwd = yield* Command.directory({
@@ -211,6 +239,66 @@ ${keyFile}
         "edumfa.cfg, line 7: EDUMFA_QUEUE_WORKER_LEASE",
         "edumfa.cfg, line 8: EDUMFA_QUEUE_WORKER_SMTP"
       ])
+    })
+  )
+
+  it.scopedLive("says of a key file and of certificates what to do about them, and nothing beside it", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const smtp = "EDUMFA_QUEUE_WORKER_SMTP = {'a:25': {'ca': '/missing/a'}, 'b:25': {'ca': '/missing/b'}, 'c:25': {}}"
+      const hsm = "edumfa.lib.security.aeshsm.AESHardwareSecurityModule"
+      const cwd = yield* Command.directory({
+        "edumfa.cfg": queueCfg(redis.port, `EDUMFA_HSM_MODULE = '${hsm}'\n${smtp}`),
+        "computed.cfg": queueCfg(redis.port, "EDUMFA_ENCFILE = os.path.join(BASE, 'enckey')"),
+        "directory.cfg": queueCfg(redis.port, "EDUMFA_ENCFILE = '/'")
+      })
+      const problems = (name: string) =>
+        Effect.map(Command.run(["check", "--config", name], { cwd }), ({ stderr }) => problemsOf(stderr))
+      expect(yield* problems("edumfa.cfg")).toEqual([
+        "EDUMFA_QUEUE_WORKER_SMTP: the certificates of a:25 cannot be read from /missing/a (NotFound)",
+        "EDUMFA_QUEUE_WORKER_SMTP: the certificates of b:25 cannot be read from /missing/b (NotFound)",
+        `EDUMFA_HSM_MODULE is '${hsm}': passwords can be decrypted here under a key file only; let mails for such an SMTP server not go through the queue, or let it take them without a login`
+      ])
+      expect(yield* problems("computed.cfg")).toEqual([
+        "computed.cfg, line 4: EDUMFA_ENCFILE is computed (os.path.join(BASE, …)); write the value itself, for example EDUMFA_ENCFILE = '/etc/edumfa/enckey', or set EDUMFA_ENCFILE in the environment"
+      ])
+      expect(yield* problems("directory.cfg")).toEqual([
+        "key file / cannot be read (it is no regular file); write EDUMFA_ENCFILE = '/path/of/enckey'"
+      ])
+    })
+  )
+
+  it.scopedLive("tells why messages cannot be mailed, and how many have other reasons", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(redis.port, keyFile) })
+      const server = "mail.example.org"
+      const configs = [
+        { server, smime: true },
+        { server: "http://mail.example.org" },
+        { server: "no host" },
+        { server, port: 70_000 },
+        { server, tls: "yes" },
+        { server, username: 1 },
+        { server, sender: 1 }
+      ]
+      for (const [index, it] of configs.entries()) {
+        const message = yield* Huey.make().encode(
+          Huey.message({ id: String(index), name: SendEmail.job.names[0], call: { args: [it], kwargs: {} } })
+        )
+        yield* redis.connection.use((client) => client.lpush("huey.redis.huey", Buffer.from(message)))
+      }
+      const { code, stderr } = yield* check(redis, cwd)
+      expect(code).toBe(1)
+      const problems = problemsOf(stderr)
+      expect(problems).toHaveLength(6)
+      expect(problems).toEqual(
+        expect.arrayContaining([
+          "1 of the messages name a mail server that cannot be used: S/MIME is not supported; they wait until it is mended",
+          "1 of the messages name a mail server that cannot be used: server is neither smtp:// nor smtps://; they end as dead letters",
+          "2 of the messages cannot be mailed for 2 more reasons"
+        ])
+      )
     })
   )
 

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Command from "../services/Command.ts"
+import * as Documented from "../services/Documented.ts"
 import * as PythonSite from "../services/PythonSite.ts"
 import * as RedisServer from "../services/RedisServer.ts"
 import { enqueue, mail, queueCfg } from "../services/Site.ts"
@@ -76,12 +77,13 @@ describe("the way back to a Python worker", () => {
         const refused = yield* Command.run(["drain", "--config", "edumfa.cfg"], { cwd, env })
         expect(refused).toMatchObject({ code: 1, stdout: "" })
         expect(refused.stderr).toBe(
-          "edumfa-queue-huey: 1 worker seems to be alive: stop it and try again; one that was killed seems so until its last lease ends, --force does not wait for that\n"
+          "edumfa-queue-huey: 1 worker seems to be alive: stop it and try again; one that was killed seems so for 1 s more, --force does not wait for that\n"
         )
         yield* worker.kill("SIGKILL")
         yield* Effect.flatten(worker.ended)
         const answer = yield* Command.run(["drain", "--force", "--json", "--config", "edumfa.cfg"], { cwd, env })
         expect(answer).toMatchObject({ code: 0, stderr: "" })
+        expect(Documented.shapeOf(answer.stdout)).toEqual(Documented.shapeOf(Documented.objects[1] ?? ""))
         expect(drained(answer.stdout)).toEqual({
           queue: `127.0.0.1:${redis.port}/0 list huey.redis.huey`,
           list: { arrived: 0, inHand: 2, due: 0 },

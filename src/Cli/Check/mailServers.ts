@@ -17,6 +17,9 @@ const maxServers = 20
 /** Asked at the same time. */
 const concurrency = 4
 
+/** Whoever waits for this once need not wait for it with other credentials. */
+const unanswered: ReadonlySet<MailerError["reason"]> = new Set(["Connect", "Timeout"])
+
 /** How a mail server answered. */
 export interface Answer {
   readonly server: string
@@ -86,7 +89,7 @@ const answerOf = ({ mails, server }: Definition, result: Either.Either<Verified,
 
 /**
  * Asks each server of `definitions`, and the one at `extra`: with the credentials that waiting mails have for it, or
- * without any. Those at one place are asked one after another.
+ * without any. Those at one place are asked one after another, and no more once it has not answered.
  */
 export const ask = (
   definitions: ReadonlyArray<Definition>,
@@ -104,13 +107,19 @@ export const ask = (
         Effect.zipRight(Effect.either(question)),
         Effect.ensuring(Effect.sync(() => onAsk(key(server), true)))
       )
-    const groups = kept.map(([place, group]) =>
-      Effect.forEach(group, (definition) =>
-        Effect.map(askOne(definition.server, probe.verify(definition.server, place === wanted)), (result) =>
-          answerOf(definition, result)
-        )
-      )
-    )
+    const groups = kept.map(([place, group]) => {
+      const silent = new Map<SmtpServer["tls"], Either.Either<Verified, MailerError>>()
+      return Effect.forEach(group, (definition) => {
+        const { server } = definition
+        const known = silent.get(server.tls)
+        const asked =
+          known === undefined ? askOne(server, probe.verify(server, place === wanted)) : Effect.succeed(known)
+        return Effect.map(asked, (result) => {
+          if (Either.isLeft(result) && unanswered.has(result.left.reason)) silent.set(server.tls, result)
+          return answerOf(definition, result)
+        })
+      })
+    })
     if (extra !== undefined && !kept.some(([place]) => place === wanted)) {
       const server = named(extra.host, extra.port)
       groups.unshift(

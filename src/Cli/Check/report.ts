@@ -5,8 +5,8 @@ import type { Answer } from "./mailServers.ts"
 import type { Waiting } from "./waiting.ts"
 
 export interface Report {
-  /** The file that was read. */
-  readonly configuration: string
+  /** The file that was read; undefined: it could not be. */
+  readonly configuration: string | undefined
   /** Undefined: nobody knows where it is. */
   readonly isKeyFileUsable: boolean | undefined
   /** Undefined: the queue could not be looked at. */
@@ -19,7 +19,7 @@ export interface Report {
 
 /** Where not even the configuration could be read. */
 export const unreadable = (problem: string): Report => ({
-  configuration: "none",
+  configuration: undefined,
   isKeyFileUsable: undefined,
   waiting: undefined,
   mailServers: [],
@@ -60,7 +60,7 @@ const describe = ({ detail, login, mails, server, state, tls }: Answer): string 
 /** For people: what there is; what is wrong is said elsewhere. */
 export const lines = (report: Report): ReadonlyArray<string> => {
   const rows: ReadonlyArray<readonly [string, string]> = [
-    ["configuration", report.configuration],
+    ["configuration", report.configuration ?? "could not be read"],
     [
       "key file",
       report.isKeyFileUsable === undefined ? "?" : report.isKeyFileUsable ? "can be used" : "cannot be used"
@@ -73,10 +73,10 @@ export const lines = (report: Report): ReadonlyArray<string> => {
   return rows.map(([word, text]) => `${word.padEnd(column)}${text}`)
 }
 
-/** For scripts. */
+/** For scripts: the README shows all of its fields, and each is always there. */
 export const object = (report: Report) => ({
   ok: report.problems.length === 0,
-  configuration: report.configuration,
+  configuration: report.configuration ?? null,
   keyFile: report.isKeyFileUsable ?? null,
   queue:
     report.waiting === undefined
@@ -89,7 +89,7 @@ export const object = (report: Report) => ({
           lookedAt: report.waiting.lookedAt,
           total: total(report.waiting)
         },
-  mailServers: report.mailServers,
+  mailServers: report.mailServers.map((answer) => ({ ...answer, login: answer.login ?? null })),
   notes: report.notes,
   problems: report.problems
 })

@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as EncKey from "../../EdumfaConfig/EncKey.ts"
-import { EdumfaConfig } from "../../EdumfaConfig.ts"
+import * as RegularFile from "../../EdumfaConfig/RegularFile.ts"
+import { EdumfaConfig, EdumfaConfigError } from "../../EdumfaConfig.ts"
 import type * as Huey from "../../Huey.ts"
 import * as Job from "../../Job.ts"
 import * as ConfiguredStore from "../../JobStore/Configured.ts"
@@ -40,6 +41,14 @@ export interface Settings {
   readonly problems: ReadonlyArray<string>
 }
 
+/** What to write where the error does not say so itself. */
+const keyFileRemedy = ({ cause, reason }: EncKey.EncKeyError, nameOf: (key: string) => string): string => {
+  if (cause instanceof EdumfaConfigError || reason === "SecurityModule") return ""
+  if (reason === "Unreadable" && !(cause instanceof RegularFile.NotRegular))
+    return "; let the user of the worker read it"
+  return `; write ${nameOf("EDUMFA_ENCFILE")} = '/path/of/enckey'`
+}
+
 /** Reads everything that a worker reads, one after the other, whatever is wrong before. */
 export const read: Effect.Effect<Settings, never, EdumfaConfig | FileSystem.FileSystem> = Effect.gen(function* () {
   const { check, get, nameOf, notes, source } = yield* EdumfaConfig
@@ -50,7 +59,7 @@ export const read: Effect.Effect<Settings, never, EdumfaConfig | FileSystem.File
   /** `all`: all that is wrong, where the effect fails with the first of it. */
   const attempt = <A, E extends Error, R>(
     effect: Effect.Effect<A, E, R>,
-    all: Effect.Effect<ReadonlyArray<Error>, never, EdumfaConfig> = Effect.succeed([])
+    all: Effect.Effect<ReadonlyArray<Error>, never, EdumfaConfig | FileSystem.FileSystem> = Effect.succeed([])
   ) =>
     Effect.flatMap(Effect.either(effect), (result) =>
       Either.isRight(result)
@@ -62,13 +71,12 @@ export const read: Effect.Effect<Settings, never, EdumfaConfig | FileSystem.File
     )
   const store = yield* attempt(ConfiguredStore.choose, ConfiguredStore.check)
   const breakers: Layer.Layer<BreakerStore> = (yield* attempt(ConfiguredBreakers.choose)) ?? layerMemory
-  const probe = yield* attempt(ConfiguredMailer.chooseProbe, check(ConfiguredMailer.config))
+  const probe = yield* attempt(ConfiguredMailer.chooseProbe, ConfiguredMailer.check)
   const worker = yield* attempt(get(Worker.config), check(Worker.config))
   note(yield* check(QueueLogger.config))
   note(yield* check(SendEmail.config))
   const keyFile = yield* Effect.either(EncKey.check)
-  if (Either.isLeft(keyFile))
-    problems.add(`${keyFile.left.message}; write ${nameOf("EDUMFA_ENCFILE")} = '/path/of/enckey'`)
+  if (Either.isLeft(keyFile)) problems.add(`${keyFile.left.message}${keyFileRemedy(keyFile.left, nameOf)}`)
   return {
     source,
     notes,

@@ -18,8 +18,10 @@ import type { SmtpServer } from "../../SmtpServer.ts"
 /** So many messages of each place are looked at: enough to meet each mail server of a site. */
 const perPlace = 200
 
-/** Reasons of one kind that are told; more say the same. */
+/** So many reasons are told, of the most messages first: whoever writes jobs could make any number. */
 const maxReasons = 5
+
+const dead = "they end as dead letters"
 
 /** A mail server as some of the mails define it. */
 export interface Definition {
@@ -68,22 +70,31 @@ class Tally<A> {
 const sort = (messages: ReadonlyArray<Uint8Array>, codec: Huey.Codec, jobs: Job.Jobs<unknown>) => {
   const definitions = new Tally<SmtpServer>()
   const faults = new Tally<string>()
-  const fault = (text: string) => faults.add(text, text)
+  const fault = (text: string, end = dead) => faults.add(text, `${text}; ${end}`)
   for (const bytes of messages) {
     const message = codec.decode(bytes)
     if (Either.isLeft(message)) fault(`cannot be read: ${message.left.message}`)
     else if (!jobs.has(message.right.name)) fault("are of a job that this worker does not know")
     else {
       const server = SendEmail.serverOf(message.right.call)
-      if (Either.isLeft(server)) fault(`name a mail server that cannot be used: ${server.left.detail}`)
-      else definitions.add(idOf(server.right), server.right)
+      if (Either.isLeft(server)) {
+        const { detail, verdict } = server.left
+        fault(
+          `name a mail server that cannot be used: ${detail}`,
+          verdict === "Permanent" ? dead : "they wait until it is mended"
+        )
+      } else definitions.add(idOf(server.right), server.right)
     }
   }
+  const told = faults.sorted.slice(0, maxReasons)
+  const more = faults.sorted.slice(maxReasons)
+  const count = more.reduce((sum, it) => sum + it.count, 0)
   return {
     definitions: definitions.sorted.map(({ item, count }) => ({ server: item, mails: count })),
-    problems: faults.sorted
-      .slice(0, maxReasons)
-      .map(({ count, item }) => `${count} of the messages ${item}; they end as dead letters`)
+    problems: [
+      ...told.map(({ count, item }) => `${count} of the messages ${item}`),
+      ...(count > 0 ? [`${count} of the messages cannot be mailed for ${more.length} more reasons`] : [])
+    ]
   }
 }
 
