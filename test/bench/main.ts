@@ -1,0 +1,107 @@
+/**
+ * `npm run bench`: ours beside BullMQ and beside bare loops, in turn on one machine; ends with 1 where a bar is missed.
+ */
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { parseArgs } from "node:util"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Bench from "./Bench.ts"
+import * as Report from "./Report.ts"
+import * as Stage from "./Stage.ts"
+import * as Summary from "./Summary.ts"
+import { rows } from "./Table.ts"
+
+const usage = `npm run bench -- [options] [ROW…]
+  --list           the rows there are
+  --reps N         repetitions of each side (5)
+  --retries N      how often a run that was disturbed is done again (2)
+  --quick          less of everything, and 2 repetitions: a glance, no proof
+  --aof            every Redis keeps a file, synced each second
+  --json FILE      all figures as JSON to FILE as well
+  --profile DIR    CPU profiles of our own processes to DIR
+Results, a plot and the figures of each run go to a directory that is named at the end.`
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    list: { type: "boolean", default: false },
+    reps: { type: "string" },
+    retries: { type: "string", default: "2" },
+    quick: { type: "boolean", default: false },
+    aof: { type: "boolean", default: false },
+    json: { type: "string" },
+    profile: { type: "string" },
+    help: { type: "boolean", default: false }
+  }
+})
+
+const whole = (name: string, text: string, min: number): Effect.Effect<number, Error> => {
+  const value = Number(text)
+  return Number.isInteger(value) && value >= min && text !== ""
+    ? Effect.succeed(value)
+    : Effect.fail(new Error(`--${name}: expected a whole number from ${min}\n${usage}`))
+}
+
+const chosen = Effect.suspend(() => {
+  const names = rows.map((row) => row.name)
+  const unknown = positionals.filter((name) => !names.includes(name))
+  if (unknown.length > 0) {
+    return Effect.fail(new Error(`there is no row ${unknown.join(", ")}; there are ${names.join(", ")}`))
+  }
+  return Effect.succeed(positionals.length === 0 ? rows : rows.filter((row) => positionals.includes(row.name)))
+})
+
+const main = Effect.gen(function* () {
+  if (values.help) return yield* Effect.as(Console.log(usage), 0)
+  if (values.list) {
+    yield* Effect.forEach(rows, ({ name, title }) => Console.log(`${name.padEnd(14)}${title}`))
+    return 0
+  }
+  const wanted = yield* chosen
+  const repetitions = yield* whole("reps", values.reps ?? (values.quick ? "2" : "5"), 1)
+  const retries = yield* whole("retries", values.retries, 0)
+  const profile = values.profile === undefined ? undefined : resolve(values.profile)
+  if (profile !== undefined) yield* Effect.promise(() => mkdir(profile, { recursive: true }))
+  const stage = Stage.layer({
+    size: values.quick ? "Quick" : "Full",
+    aof: values.aof,
+    ...(profile === undefined ? {} : { profiles: profile })
+  })
+  const results = yield* Effect.forEach(wanted, (row) =>
+    Bench.run(row, {
+      repetitions,
+      retries,
+      waits: true,
+      progress: (row, run) => Console.error(Report.runLine(row, run, repetitions))
+    })
+  ).pipe(Effect.provide(stage))
+  const directory = yield* Effect.promise(() => mkdtemp(join(tmpdir(), "edumfa-queue-bench-")))
+  const json = JSON.stringify(
+    results.map(({ row: { name, title, comparisons }, runs }) => ({ name, title, comparisons, runs }))
+  )
+  for (const file of [join(directory, "results.json"), ...(values.json === undefined ? [] : [values.json])]) {
+    yield* Effect.promise(() => writeFile(file, json))
+  }
+  yield* Console.log(`\n${Report.show(results)}\n\nResults: ${directory}`)
+  return results.flatMap(Summary.compared).some(({ meetsBar }) => meetsBar === false) ? 1 : 0
+})
+
+/** What an interrupted run exits with, as a shell has it for SIGINT: it has proved nothing. */
+const interrupted = 130
+
+main.pipe(
+  Effect.catchAll((error) => Effect.as(Console.error(error.message), 2)),
+  NodeRuntime.runMain({
+    disablePrettyLogger: true,
+    teardown: (exit, end) =>
+      Exit.match(exit, {
+        onSuccess: (code) => end(Number(code)),
+        onFailure: (cause) => end(Cause.isInterruptedOnly(cause) ? interrupted : 1)
+      })
+  })
+)
