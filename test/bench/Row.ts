@@ -37,6 +37,8 @@ export interface Row {
   /** As it is named on the command line. */
   readonly name: string
   readonly title: string
+  /** No more than so many; absent: as many as asked for. */
+  readonly repetitions?: number
   readonly sides: ReadonlyArray<Side>
   readonly comparisons: ReadonlyArray<Comparison>
 }
@@ -45,7 +47,15 @@ export interface Row {
 export const units: Readonly<Record<string, string>> = {
   rate: "/s",
   p50: "ms",
-  p99: "ms"
+  p99: "ms",
+  start: "ms",
+  rss: "MiB",
+  cpu: "%",
+  commands: "/s",
+  early: "MiB",
+  late: "MiB",
+  waiting: "B",
+  inHand: "B"
 }
 
 /** Compares the same figure of two sides. */

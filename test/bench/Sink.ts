@@ -15,24 +15,28 @@ export interface Options {
   readonly expected: number
 }
 
-const Message = Schema.Union(
-  Schema.Struct({ port: Schema.Number }),
-  Schema.Struct({
-    report: Schema.Struct({
-      /** The first connection and the last mail, on the clock that all processes share, milliseconds. */
-      first: Schema.Number,
-      last: Schema.Number,
-      mails: Schema.Number,
-      connections: Schema.Number
-    })
-  })
-)
+const Report = Schema.Struct({
+  /** The first connection and the last mail, on the clock that all processes share, milliseconds. */
+  first: Schema.Number,
+  last: Schema.Number,
+  connections: Schema.Number
+})
+
+export interface Report extends Schema.Schema.Type<typeof Report> {}
+
+export interface Sink {
+  readonly port: number
+  /** Once all mails are there that were expected. */
+  readonly report: Effect.Effect<Report>
+}
+
+const Message = Schema.Union(Schema.Struct({ port: Schema.Number }), Schema.Struct({ report: Report }))
 
 /** Starts it; it is killed with its scope. */
 export const make = Effect.fnUntraced(function* ({ delay, expected }: Options) {
   const { programs } = yield* Stage
   const port = yield* Deferred.make<number>()
-  const report = yield* Deferred.make<Extract<typeof Message.Type, { readonly report: unknown }>["report"]>()
+  const report = yield* Deferred.make<Report>()
   const child = yield* Effect.acquireRelease(
     Effect.sync((): ChildProcess => fork(join(programs, "sink.mjs"), [delay, expected].map(String), { execArgv: [] })),
     (child) => Effect.sync(() => child.kill("SIGKILL"))
@@ -48,5 +52,6 @@ export const make = Effect.fnUntraced(function* ({ delay, expected }: Options) {
   })
   child.once("error", fail)
   child.once("exit", (code) => fail(new Error(`the mail server ended with ${code}`)))
-  return { port: yield* Deferred.await(port), report: Deferred.await(report) }
+  const sink: Sink = { port: yield* Deferred.await(port), report: Deferred.await(report) }
+  return sink
 })

@@ -35,10 +35,22 @@ export class Stage extends Context.Tag("bench/Stage")<
 
 const source = "test/bench/programs"
 
-/** The sides' programs. `npm run` starts everything in the package's own directory. */
-const programs = ["enqueue", "worker", "mails"].flatMap((name) =>
-  ["ours", "bullmq", "bare"].map((side) => `${side}-${name}`).filter((file) => file !== "ours-mails")
-)
+/** Peers and limits, whose packages are where npm put them. */
+const programs = [
+  "bullmq-enqueue",
+  "bullmq-worker",
+  "bullmq-mails",
+  "bare-enqueue",
+  "bare-worker",
+  "bare-mails",
+  "sink"
+]
+
+/** Ours, with their packages inside, as the built command has them. */
+const ownPrograms = ["ours-enqueue", "ours-worker"]
+
+/** For what is inside and still asks for `require`, as in the build of the command. */
+const banner = 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);'
 
 /** The built command, which an operator runs. */
 const built = "dist/edumfa-queue-huey.js"
@@ -55,17 +67,20 @@ export const layer = (options: Options): Layer.Layer<Stage> =>
         }),
         (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
       )
+      const common = {
+        outdir: directory,
+        outExtension: { ".js": ".mjs" },
+        bundle: true,
+        platform: "node",
+        target: "node20",
+        format: "esm"
+      } as const
+      const entryPoints = (names: ReadonlyArray<string>) => names.map((name) => `${source}/${name}.ts`)
       yield* Effect.promise(() =>
-        build({
-          entryPoints: [...programs, "sink"].map((name) => `${source}/${name}.ts`),
-          outdir: directory,
-          outExtension: { ".js": ".mjs" },
-          bundle: true,
-          platform: "node",
-          target: "node20",
-          format: "esm",
-          packages: "external"
-        })
+        Promise.all([
+          build({ ...common, entryPoints: entryPoints(programs), packages: "external" }),
+          build({ ...common, entryPoints: entryPoints(ownPrograms), banner: { js: banner } })
+        ])
       )
       return { ...options, programs: directory }
     })

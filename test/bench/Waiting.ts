@@ -1,8 +1,7 @@
 /**
- * Puts jobs on the queues of the sides, and sees from Redis how many are left.
+ * Puts jobs on the queues of the sides, and sees from Redis what has become of them.
  */
 import { Queue } from "bullmq"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Huey from "../../src/Huey.ts"
@@ -10,16 +9,24 @@ import * as JobId from "../../src/JobId.ts"
 import * as Keys from "../../src/Redis/keys.ts"
 import * as SendEmail from "../../src/SendEmail.ts"
 import type { Server } from "../services/RedisServer.ts"
-import { BenchError } from "./BenchError.ts"
 import type { Args } from "./Payload.ts"
-import type { Figures } from "./Row.ts"
+
+/** What a queue may be filled with beside plain jobs; only ours is. */
+interface FillOptions {
+  /** Milliseconds since the epoch, before which none is to be done. */
+  readonly eta?: number
+  /** Each so manieth message is one that nobody can read; 0: none. */
+  readonly poisonEvery?: number
+}
 
 /** A queue of one side, filled and watched from outside. */
 export interface Waiting {
   /** Puts as many copies of the job on the queue; each is a job of its own. */
-  readonly fill: (count: number, args: Args) => Effect.Effect<void>
+  readonly fill: (count: number, args: Args, options?: FillOptions) => Effect.Effect<void>
   /** Jobs that have not ended. */
   readonly left: Effect.Effect<number>
+  /** Those of them that a worker has. */
+  readonly inHand: Effect.Effect<number>
   /** Jobs that have ended without being done. */
   readonly dead: Effect.Effect<number>
 }
@@ -28,11 +35,11 @@ export interface Waiting {
 const numberLength = 12
 
 /** A message in two parts, between which stands the end of its id. */
-const template = Effect.fnUntraced(function* (args: Args) {
+const template = Effect.fnUntraced(function* (args: Args, { eta }: FillOptions) {
   const { config, recipient, subject, body, sender, reply_to, mimetype } = args
   const id = yield* JobId.make
   const call = { args: [config, recipient, subject, body, sender, reply_to, mimetype], kwargs: {} }
-  const message = Huey.message({ id, name: SendEmail.job.names[0], call })
+  const message = Huey.message({ id, name: SendEmail.job.names[0], call, ...(eta === undefined ? {} : { eta }) })
   const bytes = Buffer.from(Either.getOrThrow(Huey.make().encode(message)))
   const end = bytes.indexOf(id) + id.length
   return [bytes.subarray(0, end - numberLength), bytes.subarray(end)] as const
@@ -40,8 +47,13 @@ const template = Effect.fnUntraced(function* (args: Args) {
 
 /** Inside Redis, for a million messages are a gigabyte. */
 const push = `
+local every = tonumber(ARGV[5])
 for i = ARGV[3] + 1, ARGV[3] + ARGV[4] do
-  redis.call('LPUSH', KEYS[1], ARGV[1] .. string.format('%012x', i) .. ARGV[2])
+  if every > 0 and i % every == 0 then
+    redis.call('LPUSH', KEYS[1], 'no message ' .. i)
+  else
+    redis.call('LPUSH', KEYS[1], ARGV[1] .. string.format('%012x', i) .. ARGV[2])
+  end
 end
 `
 
@@ -52,11 +64,12 @@ const pushedAtOnce = 20_000
 export const ours = ({ connection: { use } }: Server): Waiting => {
   const keys = Keys.make("huey")
   let pushed = 0
-  const fill: Waiting["fill"] = Effect.fnUntraced(function* (count, args) {
-    const [before, after] = yield* template(args)
+  const fill: Waiting["fill"] = Effect.fnUntraced(function* (count, args, options = {}) {
+    const { poisonEvery = 0 } = options
+    const [before, after] = yield* template(args, options)
     for (let done = 0; done < count; done += pushedAtOnce) {
       const now = Math.min(pushedAtOnce, count - done)
-      yield* Effect.orDie(use((client) => client.eval(push, 1, keys.queue, before, after, pushed, now)))
+      yield* Effect.orDie(use((client) => client.eval(push, 1, keys.queue, before, after, pushed, now, poisonEvery)))
       pushed += now
     }
   })
@@ -64,10 +77,19 @@ export const ours = ({ connection: { use } }: Server): Waiting => {
     const lengths = await Promise.all([client.llen(keys.queue), client.llen(keys.arrived), client.hlen(keys.job)])
     return lengths.reduce((sum, length) => sum + length, 0)
   })
-  return { fill, left: Effect.orDie(left), dead: Effect.orDie(use((client) => client.xlen(keys.dead))) }
+  return {
+    fill,
+    left: Effect.orDie(left),
+    inHand: Effect.orDie(use((client) => client.zcard(keys.inflight))),
+    dead: Effect.orDie(use((client) => client.xlen(keys.dead)))
+  }
 }
 
-/** So many a call: what BullMQ's own benchmark does. */
+/** Jobs of ours that a worker took and put aside, for they are not due. */
+export const delayed = ({ connection: { use } }: Server): Effect.Effect<number> =>
+  Effect.orDie(use((client) => client.zcard(Keys.make("huey").delayed)))
+
+/** So many a call. */
 const addedAtOnce = 500
 
 export const bullmq = ({ connection: { use }, port }: Server): Waiting => ({
@@ -83,8 +105,12 @@ export const bullmq = ({ connection: { use }, port }: Server): Waiting => ({
   left: Effect.orDie(
     use(async (client) => (await client.llen("bull:bench:wait")) + (await client.llen("bull:bench:active")))
   ),
+  inHand: Effect.orDie(use((client) => client.llen("bull:bench:active"))),
   dead: Effect.orDie(use((client) => client.zcard("bull:bench:failed")))
 })
+
+/** Longer than it takes to fill the list of the bare loop, milliseconds. */
+const fillLimit = 60_000
 
 /** The list and the hash of the bare loop. */
 export const bare = ({ connection: { use } }: Server): Waiting => ({
@@ -95,35 +121,9 @@ export const bare = ({ connection: { use } }: Server): Waiting => ({
         for (let done = 0; done < count; done += addedAtOnce) {
           await client.lpush("bench", ...new Array<string>(Math.min(addedAtOnce, count - done)).fill(job))
         }
-      }, 60_000)
+      }, fillLimit)
     ),
   left: Effect.orDie(use(async (client) => (await client.llen("bench")) + (await client.hlen("bench:held")))),
+  inHand: Effect.orDie(use((client) => client.hlen("bench:held"))),
   dead: Effect.succeed(0)
 })
-
-/** Seconds. */
-const clock = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e9)
-
-/** Milliseconds between two looks: a hundredth of the shortest run. */
-const glance = 10
-
-/**
- * Jobs a second, from the first look at which some had ended to the first at which all had. A job that ended without
- * being done took no work, so there must be none but `poison`.
- */
-export const drained = (waiting: Waiting, poison = 0): Effect.Effect<Figures, BenchError> =>
-  Effect.gen(function* () {
-    const look = Effect.zip(waiting.left, clock)
-    const [all] = yield* look
-    let first: readonly [left: number, at: number] | undefined
-    for (;;) {
-      yield* Effect.sleep(glance)
-      const seen = yield* look
-      const [left, at] = seen
-      if (first === undefined && left < all) first = seen
-      if (first === undefined || left > 0) continue
-      const dead = yield* waiting.dead
-      if (dead === poison) return { rate: first[0] / (at - first[1]) }
-      return yield* new BenchError({ reason: "Undone", detail: `${dead} jobs were not done, not ${poison}` })
-    }
-  })

@@ -23,7 +23,7 @@ const replies: Readonly<Record<string, string>> = {
 
 const onMail = () => {
   mails += 1
-  if (mails === expected) process.send?.({ report: { first, last: now(), mails, connections } })
+  if (mails === expected) process.send?.({ report: { first, last: now(), connections } })
 }
 
 const serve = (socket: Socket) => {

@@ -7,7 +7,7 @@ import { compare, type Row, type Side } from "../Row.ts"
 import * as Stage from "../Stage.ts"
 
 /** A producer's side of `count` jobs; `aof`: onto a Redis that keeps a file. */
-const side = (name: string, program: string, aof = false): Side => ({
+export const side = (name: string, program: string, aof = false): Side => ({
   name,
   run: Effect.gen(function* () {
     const redis = yield* Stage.redis(aof)
