@@ -12,6 +12,8 @@ import type { Stage } from "./Stage.ts"
 export interface Run extends Machine.Quiet {
   readonly side: string
   readonly repetition: number
+  /** Of so many. */
+  readonly repetitions: number
   readonly figures: Figures
   readonly disturbed: boolean
   /** Whether it counts: of a repetition that was disturbed the quietest does. */
@@ -37,14 +39,17 @@ export interface Options {
 /** The longest, a million jobs, takes ten minutes on a slow machine. */
 const runLimit = Duration.minutes(20)
 
-const once = (side: Side, repetition: number): Effect.Effect<Omit<Run, "counts">, BenchError, Stage> =>
+/** Which run it is. */
+type Place = Pick<Run, "repetition" | "repetitions">
+
+const once = (side: Side, place: Place): Effect.Effect<Omit<Run, "counts">, BenchError, Stage> =>
   Effect.scoped(
     Effect.gen(function* () {
       const seen = yield* Machine.watch
       const figures = yield* side.run
       // While the processes are there, whose work is ours.
       const quiet = yield* seen
-      return { side: side.name, repetition, figures, ...quiet, disturbed: Machine.isDisturbed(quiet) }
+      return { side: side.name, ...place, figures, ...quiet, disturbed: Machine.isDisturbed(quiet) }
     })
   ).pipe(
     Effect.timeoutFail({
@@ -58,11 +63,11 @@ const once = (side: Side, repetition: number): Effect.Effect<Omit<Run, "counts">
 const noise = ({ foreign, steal }: Machine.Quiet) => steal + Math.max(0, foreign)
 
 /** A repetition of a side: until it was not disturbed, or often enough. */
-const repetition = Effect.fnUntraced(function* (row: Row, side: Side, number: number, options: Options) {
+const repetition = Effect.fnUntraced(function* (row: Row, side: Side, place: Place, options: Options) {
   const runs: Array<Omit<Run, "counts">> = []
   for (let left = options.retries; left >= 0; left--) {
     if (options.waits) yield* Machine.quiet
-    const run = yield* once(side, number)
+    const run = yield* once(side, place)
     runs.push(run)
     yield* options.progress(row, { ...run, counts: true })
     if (!run.disturbed) break
@@ -79,7 +84,8 @@ export const run = Effect.fnUntraced(function* (
   const runs: Array<Run> = []
   const repetitions = Math.min(options.repetitions, row.repetitions ?? options.repetitions)
   for (let number = 1; number <= repetitions; number++) {
-    for (const side of row.sides) runs.push(...(yield* repetition(row, side, number, options)))
+    const place = { repetition: number, repetitions }
+    for (const side of row.sides) runs.push(...(yield* repetition(row, side, place, options)))
   }
   return { row, runs }
 })

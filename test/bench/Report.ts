@@ -6,7 +6,7 @@ import { type Comparison, type Row, units } from "./Row.ts"
 import * as Summary from "./Summary.ts"
 
 /** Three digits that count. */
-const number = (value: number): string => {
+export const number = (value: number): string => {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3
   return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
@@ -14,20 +14,29 @@ const number = (value: number): string => {
 const withUnit = (figure: string, value: number) => [number(value), units[figure] ?? ""].join(" ").trimEnd()
 
 /** One run in a line: its figures, and what the machine did. */
-export const runLine = (row: Row, run: Run, repetitions: number): string => {
+export const runLine = (row: Row, run: Run): string => {
   const figures = Object.entries(run.figures).map(([figure, value]) => `${figure} ${withUnit(figure, value)}`)
   const machine = `load ${run.load.toFixed(1)}, steal ${run.steal.toFixed(1)} %, foreign ${run.foreign.toFixed(1)} %`
   return (
-    `${row.name.padEnd(12)} ${run.repetition}/${repetitions} ${run.side.padEnd(24)} ${figures.join(", ")}` +
+    `${row.name.padEnd(12)} ${run.repetition}/${run.repetitions} ${run.side.padEnd(24)} ${figures.join(", ")}` +
     `   [${machine}]${run.disturbed ? " disturbed" : ""}`
   )
 }
 
-const limit = ({ better }: Comparison, value: number | undefined) =>
+/** A bar or an aim, or nothing where there is none. */
+export const limit = ({ better }: Comparison, value: number | undefined) =>
   value === undefined ? "" : `${better === "higher" ? "≥" : "≤"} ${value}`
 
-const verdict = ({ meetsAim, meetsBar }: Summary.Compared) =>
-  meetsBar === undefined ? "" : !meetsBar ? "MISSES THE BAR" : meetsAim ? "meets the aim" : "meets the bar"
+const verdicts: Readonly<Record<Summary.Verdict, string>> = {
+  Told: "",
+  Misses: "MISSES THE BAR",
+  MeetsBar: "meets the bar",
+  MeetsAim: "meets the aim"
+}
+
+/** What was compared, in words. */
+export const comparisonTitle = ({ against, of, title }: Comparison): string =>
+  against === undefined || against.side === of.side ? `${title}: ${of.side}` : `${title}: ${of.side} / ${against.side}`
 
 const columns = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
@@ -44,14 +53,13 @@ const block = (result: Result): string => {
     `${it.runs} runs${it.disturbed === 0 ? "" : `, ${it.disturbed} DISTURBED`}`
   ])
   const compared = Summary.compared(result).map((it) => {
-    const { against, of, title } = it.comparison
     return [
-      against === undefined ? `${title} of ${of.side}` : `${title}: ${of.side} / ${against.side}`,
+      comparisonTitle(it.comparison),
       number(it.ratio),
       `${number(it.min)} .. ${number(it.max)}`,
       limit(it.comparison, it.comparison.bar),
       limit(it.comparison, it.comparison.aim),
-      verdict(it)
+      verdicts[it.verdict]
     ]
   })
   const lines = [

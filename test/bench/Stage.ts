@@ -35,7 +35,7 @@ export class Stage extends Context.Tag("bench/Stage")<
 
 const source = "test/bench/programs"
 
-/** Peers and limits, whose packages are where npm put them. */
+/** Peers, limits and what is around them, whose packages are where npm put them. */
 const programs = [
   "bullmq-enqueue",
   "bullmq-worker",
@@ -43,6 +43,8 @@ const programs = [
   "bare-enqueue",
   "bare-worker",
   "bare-mails",
+  "mfa-server",
+  "logins",
   "sink"
 ]
 

@@ -19,6 +19,9 @@ export interface SideFigure extends Spread {
   readonly disturbed: number
 }
 
+/** `Told`: there is no bar. */
+export type Verdict = "Told" | "Misses" | "MeetsBar" | "MeetsAim"
+
 export interface Compared {
   readonly comparison: Comparison
   /** Of the medians; the median itself where it is compared with nothing. */
@@ -26,8 +29,7 @@ export interface Compared {
   /** Of the single repetitions. */
   readonly min: number
   readonly max: number
-  readonly meetsBar: boolean | undefined
-  readonly meetsAim: boolean | undefined
+  readonly verdict: Verdict
 }
 
 const spread = (values: ReadonlyArray<number>): Spread => {
@@ -54,25 +56,23 @@ export const figures = (result: Result): ReadonlyArray<SideFigure> =>
     }))
   })
 
-const meets = (ratio: number, better: Comparison["better"], limit: number | undefined) =>
-  limit === undefined ? undefined : better === "higher" ? ratio >= limit : ratio <= limit
+const judge = (ratio: number, { aim, bar, better }: Comparison): Verdict => {
+  const meets = (limit: number | undefined) =>
+    limit !== undefined && (better === "higher" ? ratio >= limit : ratio <= limit)
+  if (bar === undefined) return "Told"
+  if (!meets(bar)) return "Misses"
+  return meets(aim) ? "MeetsAim" : "MeetsBar"
+}
 
 const compareOne = (result: Result, comparison: Comparison): Compared => {
   const values = ({ figure, side }: Measured) =>
     counting(result, side).map((run: Run) => run.figures[figure] ?? Number.NaN)
-  const { against, better } = comparison
+  const { against } = comparison
   const of = values(comparison.of)
   const others = against === undefined ? of.map(() => 1) : values(against)
   const ratio = spread(of).median / spread(others).median
   const { max, min } = spread(of.map((value, index) => value / (others[index] ?? Number.NaN)))
-  return {
-    comparison,
-    ratio,
-    min,
-    max,
-    meetsBar: meets(ratio, better, comparison.bar),
-    meetsAim: meets(ratio, better, comparison.aim)
-  }
+  return { comparison, ratio, min, max, verdict: judge(ratio, comparison) }
 }
 
 /** Every comparison of a row. */

@@ -7,6 +7,7 @@ import * as Backlog from "./rows/Backlog.ts"
 import * as Enqueue from "./rows/Enqueue.ts"
 import * as Idle from "./rows/Idle.ts"
 import * as Latency from "./rows/Latency.ts"
+import * as Logins from "./rows/Logins.ts"
 import * as Mails from "./rows/Mails.ts"
 import * as NoOp from "./rows/NoOp.ts"
 import * as RedisMemory from "./rows/RedisMemory.ts"
@@ -22,5 +23,6 @@ export const rows: ReadonlyArray<Row> = [
   ...Backlog.rows,
   ...NoOp.moreRows,
   RedisMemory.row,
-  Aof.row
+  Aof.row,
+  Logins.row
 ]

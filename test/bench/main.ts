@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: ours beside BullMQ and beside bare loops, in turn on one machine; ends with 1 where a bar is missed.
  */
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
@@ -12,6 +12,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Bench from "./Bench.ts"
 import * as Report from "./Report.ts"
+import * as Results from "./Results.ts"
+import type { Row } from "./Row.ts"
 import * as Stage from "./Stage.ts"
 import * as Summary from "./Summary.ts"
 import { rows } from "./Table.ts"
@@ -24,7 +26,8 @@ const usage = `npm run bench -- [options] [ROW…]
   --aof            every Redis keeps a file, synced each second
   --json FILE      all figures as JSON to FILE as well
   --profile DIR    CPU profiles of our own processes to DIR
-Results, a plot and the figures of each run go to a directory that is named at the end.`
+The table, all figures of each run and a plot go to a directory that is named at the start and at the end.
+Ends with 1 where a bar is missed or a row failed.`
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -72,23 +75,31 @@ const main = Effect.gen(function* () {
     aof: values.aof,
     ...(profile === undefined ? {} : { profiles: profile })
   })
-  const results = yield* Effect.forEach(wanted, (row) =>
-    Bench.run(row, {
-      repetitions,
-      retries,
-      waits: true,
-      progress: (row, run) => Console.error(Report.runLine(row, run, repetitions))
-    })
-  ).pipe(Effect.provide(stage))
   const directory = yield* Effect.promise(() => mkdtemp(join(tmpdir(), "edumfa-queue-bench-")))
-  const json = JSON.stringify(
-    results.map(({ row: { name, title, comparisons }, runs }) => ({ name, title, comparisons, runs }))
-  )
-  for (const file of [join(directory, "results.json"), ...(values.json === undefined ? [] : [values.json])]) {
-    yield* Effect.promise(() => writeFile(file, json))
-  }
-  yield* Console.log(`\n${Report.show(results)}\n\nResults: ${directory}`)
-  return results.flatMap(Summary.compared).some(({ meetsBar }) => meetsBar === false) ? 1 : 0
+  const machine = yield* Results.machine
+  yield* Console.error(`${machine}\n${wanted.length} rows, results in ${directory}`)
+  const results: Array<Bench.Result> = []
+  const failures: Array<Results.Failure> = []
+  const runRow = Effect.fnUntraced(function* (row: Row) {
+    const outcome = yield* Effect.either(
+      Bench.run(row, {
+        repetitions,
+        retries,
+        waits: true,
+        progress: (of, run) => Console.error(Report.runLine(of, run))
+      })
+    )
+    if (outcome._tag === "Right") results.push(outcome.right)
+    else failures.push({ row: row.name, detail: outcome.left.message })
+    const options = process.argv.slice(2).join(" ")
+    yield* Results.write({ machine, options, results, failures }, directory, values.json)
+  })
+  yield* Effect.forEach(wanted, runRow, { discard: true }).pipe(Effect.provide(stage))
+  yield* Console.log(`\n${Report.show(results)}\n`)
+  for (const { detail, row } of failures) yield* Console.error(`${row} failed: ${detail}`)
+  yield* Console.log(`Results: ${directory}: results.txt, results.json, ratios.svg`)
+  const missed = results.flatMap(Summary.compared).some(({ verdict }) => verdict === "Misses")
+  return missed || failures.length > 0 ? 1 : 0
 })
 
 /** What an interrupted run exits with, as a shell has it for SIGINT: it has proved nothing. */

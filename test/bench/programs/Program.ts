@@ -32,6 +32,24 @@ export interface MailsOptions {
   readonly count: number
 }
 
+export interface ServerOptions {
+  readonly redisPort: number
+  readonly smtpPort: number
+  /** Where it is to listen. */
+  readonly port: number
+}
+
+export interface LoginsOptions {
+  /** Of the MFA server. */
+  readonly port: number
+  readonly way: "direct" | "queued"
+  /** Who log in at the same time, each again as soon as the login before is over. */
+  readonly users: number
+  readonly count: number
+  /** So many before them do not count. */
+  readonly warmup: number
+}
+
 /** What this program was told. */
 export const options = <A>(): A => JSON.parse(process.argv[2] ?? "{}")
 
