@@ -28,13 +28,13 @@ const login = (server: SmtpServer) =>
     return yield* HttpServerResponse.json({ message: "enter the code from the mail" })
   })
 
-/** POST /direct/:user and /queued/:user, on loopback; by default on a free port. */
-export const layer = (server: SmtpServer, port = 0) =>
+/** POST /direct/:user and /queued/:user, on a free port of loopback. */
+export const layer = (server: SmtpServer) =>
   HttpRouter.empty.pipe(
     HttpRouter.post("/direct/:user", login({ ...server, enqueueJob: false })),
     HttpRouter.post("/queued/:user", login({ ...server, enqueueJob: true })),
     HttpServer.serve(),
-    Layer.provideMerge(NodeHttpServer.layer(createServer, { port, host: "127.0.0.1" }))
+    Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" }))
   )
 
 /** Where it listens. */

@@ -6,6 +6,7 @@ import { join } from "node:path"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { build } from "esbuild"
@@ -96,7 +97,14 @@ const everysec = ["--appendonly", "yes", "--appendfsync", "everysec"]
 
 /** A Redis of its own that is gone with the scope; `aof` keeps a file whatever the options say. */
 export const redis = (aof = false) =>
-  Effect.flatMap(Stage, (stage) => RedisServer.make(stage.aof || aof ? everysec : []))
+  Effect.flatMap(Stage, (stage) =>
+    // Another program may have taken the port meanwhile that was free.
+    RedisServer.make(stage.aof || aof ? everysec : []).pipe(
+      Effect.sandbox,
+      Effect.retry({ times: 2 }),
+      Effect.unsandbox
+    )
+  )
 
 /** A process that runs until the scope ends. */
 export interface Process {
@@ -104,6 +112,8 @@ export interface Process {
   readonly pid: number
   /** What it tells when it ends of itself, once it has. */
   readonly figures: Effect.Effect<Figures, BenchError>
+  /** What it tells when it is ready and goes on. */
+  readonly told: Effect.Effect<Figures>
   /** Runs as long as the process does; that it ends is a failure. */
   readonly whileAlive: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | BenchError, R>
 }
@@ -127,9 +137,15 @@ const start = Effect.fnUntraced(function* (
       ? Effect.mapError(Schema.decodeUnknown(Told)(ended.stdout), () => failure("Figures")(ended))
       : Effect.fail(failure("Ended")(ended))
   )
+  const told = process.stdout.pipe(
+    Effect.flatMap(Schema.decodeUnknown(Told)),
+    Effect.retry(Schedule.spaced("10 millis")),
+    Effect.orDie
+  )
   return {
     pid: process.pid,
     figures,
+    told,
     stop: Effect.zipRight(process.kill("SIGTERM"), Effect.asVoid(end)),
     whileAlive: (effect) =>
       Effect.raceFirst(

@@ -81,7 +81,7 @@ const main = Effect.gen(function* () {
   const results: Array<Bench.Result> = []
   const failures: Array<Results.Failure> = []
   const runRow = Effect.fnUntraced(function* (row: Row) {
-    const outcome = yield* Effect.either(
+    const outcome = yield* Effect.exit(
       Bench.run(row, {
         repetitions,
         retries,
@@ -89,8 +89,9 @@ const main = Effect.gen(function* () {
         progress: (of, run) => Console.error(Report.runLine(of, run))
       })
     )
-    if (outcome._tag === "Right") results.push(outcome.right)
-    else failures.push({ row: row.name, detail: outcome.left.message })
+    if (Exit.isSuccess(outcome)) results.push(outcome.value)
+    else if (Cause.isInterrupted(outcome.cause)) yield* outcome
+    else failures.push({ row: row.name, detail: String(Cause.squash(outcome.cause)) })
     const options = process.argv.slice(2).join(" ")
     yield* Results.write({ machine, options, results, failures }, directory, values.json)
   })

@@ -62,6 +62,8 @@ export const start = Effect.fnUntraced(function* (
   return {
     /** 0 where it could not be started. */
     pid: child.pid ?? 0,
+    /** What it has said on stdout so far. */
+    stdout: Effect.sync(() => said.stdout),
     kill: (signal: NodeJS.Signals) => Effect.sync(() => child.kill(signal)),
     ended: end.await
   }

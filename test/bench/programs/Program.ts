@@ -35,8 +35,6 @@ export interface MailsOptions {
 export interface ServerOptions {
   readonly redisPort: number
   readonly smtpPort: number
-  /** Where it is to listen. */
-  readonly port: number
 }
 
 export interface LoginsOptions {
@@ -53,7 +51,7 @@ export interface LoginsOptions {
 /** What this program was told. */
 export const options = <A>(): A => JSON.parse(process.argv[2] ?? "{}")
 
-/** Tells the figures, the last that a program does. */
+/** Tells figures, once: a program ends then, or says that it is ready. */
 export const tell = (figures: Readonly<Record<string, number>>) => {
   process.stdout.write(`${JSON.stringify(figures)}\n`)
 }

@@ -2,7 +2,6 @@
  * Users who log in over kept connections, and measure how long each login takes.
  */
 import { Agent, request } from "node:http"
-import { setTimeout } from "node:timers/promises"
 import { Stopwatch } from "../Stopwatch.ts"
 import * as Program from "./Program.ts"
 
@@ -21,20 +20,6 @@ const login = (user: string) =>
     post.on("error", reject)
     post.end()
   })
-
-/** Milliseconds between two tries to reach a server that starts, and how many there are. */
-const pause = 20
-const tries = 1_000
-
-for (let left = tries; ; left--) {
-  try {
-    await login("first")
-    break
-  } catch (cause) {
-    if (left === 0) throw cause
-    await setTimeout(pause)
-  }
-}
 
 const watch = new Stopwatch(count, warmup)
 let begun = 0

@@ -3,12 +3,13 @@
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as MfaServer from "../../../bin/demo/MfaServer.ts"
 import { EncKey, Huey, Redis, RedisQueue, SmtpMailer, type SmtpServer } from "../../../src/index.ts"
 import * as Program from "./Program.ts"
 
-const { port, redisPort, smtpPort } = Program.options<Program.ServerOptions>()
+const { redisPort, smtpPort } = Program.options<Program.ServerOptions>()
 
 const mailServer: SmtpServer.SmtpServer = {
   identifier: "mail",
@@ -26,9 +27,15 @@ const queue = Layer.provide(
 )
 const mailer = Layer.provide(SmtpMailer.layerOptions({ ehlo: "localhost" }), EncKey.layer("/etc/edumfa/enckey"))
 
-const server = MfaServer.layer(mailServer, port).pipe(
+const server = MfaServer.layer(mailServer).pipe(
   Layer.provide(Layer.merge(queue, mailer)),
   Layer.provide(NodeContext.layer)
 )
 
-NodeRuntime.runMain(Layer.launch(server), { disablePrettyLogger: true })
+/** Tells its port and runs on. */
+const main = Effect.flatMap(MfaServer.url, (url) => {
+  Program.tell({ port: Number(new URL(url).port) })
+  return Effect.never
+})
+
+NodeRuntime.runMain(Effect.provide(main, server), { disablePrettyLogger: true })

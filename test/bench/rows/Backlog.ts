@@ -1,5 +1,6 @@
 /**
- * Workers of ours beside much that waits: the rate while the queue is kept at its length, and memory after many jobs.
+ * Workers of ours beside much that waits: the rate while the queue is kept at its length (the first
+ * jobs warm up and do not count), and memory after many jobs.
  */
 import * as Effect from "effect/Effect"
 import * as Draining from "../Draining.ts"
@@ -25,7 +26,7 @@ const side = (name: string, counts: Options): Side => ({
   run: Effect.gen(function* () {
     const redis = yield* Stage.redis()
     const queue = Waiting.ours(redis)
-    const millis = yield* Stage.count({ Full: 3_000, Quick: 1_500, Tiny: 200 })
+    const jobs = yield* Stage.count({ Full: 30_000, Quick: 6_000, Tiny: 150 })
     const waiting = yield* Stage.count(counts.waiting)
     const delayed = yield* Stage.count(counts.delayed)
     const { whileAlive } = yield* start("ours-worker", redis, 50)
@@ -33,10 +34,9 @@ const side = (name: string, counts: Options): Side => ({
     yield* queue.fill(delayed, args, { eta: Date.now() + day })
     yield* whileAlive(Draining.until(Waiting.delayed(redis), (count) => count >= delayed))
     const look = yield* Draining.keep(queue, waiting, args)
-    const until = (time: number) => whileAlive(Effect.repeat(look, { until: ({ at }) => at >= time }))
-    const first = yield* whileAlive(Effect.repeat(look, { until: ({ ended }) => ended > 0 }))
-    const begin = yield* until(first.at + millis / 3)
-    const end = yield* until(begin.at + millis)
+    const until = (jobs: number) => whileAlive(Effect.repeat(look, { until: ({ ended }) => ended >= jobs }))
+    const begin = yield* until(jobs / 3)
+    const end = yield* until(begin.ended + jobs)
     return { rate: (1_000 * (end.ended - begin.ended)) / (end.at - begin.at) }
   })
 })

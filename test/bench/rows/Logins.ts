@@ -3,7 +3,6 @@
  * kinds: ten users who each log in again and again, and with the queue a worker beside.
  */
 import * as Effect from "effect/Effect"
-import * as RedisServer from "../../services/RedisServer.ts"
 import type { LoginsOptions, ServerOptions } from "../programs/Program.ts"
 import { compare, type Row, type Side } from "../Row.ts"
 import * as Sink from "../Sink.ts"
@@ -24,11 +23,11 @@ const side = (way: LoginsOptions["way"], delay: (typeof delays)[number]): Side =
     const redis = yield* Stage.redis()
     const sink = yield* Sink.make({ delay, expected: 0 })
     const share = yield* Stage.count({ Full: 1, Quick: 0.5, Tiny: 0.01 })
-    const count = Math.max(20, share * (way === "direct" ? direct[delay] : queued))
-    const port = yield* RedisServer.freePort
-    const server: ServerOptions = { port, redisPort: redis.port, smtpPort: sink.port }
-    const { whileAlive } = yield* Stage.program("mfa-server", server)
+    const count = Math.max(10, share * (way === "direct" ? direct[delay] : queued))
+    const server: ServerOptions = { redisPort: redis.port, smtpPort: sink.port }
+    const { told, whileAlive } = yield* Stage.program("mfa-server", server)
     if (way === "queued") yield* Stage.command(redis.port, [])
+    const { port = 0 } = yield* whileAlive(told)
     const options: LoginsOptions = { port, way, users: 10, count, warmup: count / 10 }
     const users = yield* Stage.program("logins", options)
     return yield* whileAlive(users.figures)
