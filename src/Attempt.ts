@@ -2,13 +2,13 @@
  * Performs one job once: handler, outcome, one log line, metrics. The worker and the queue `None` share it.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { type Call, type End, type Attempt as JobAttempt, JobFailure, type Prepared } from "./Job.ts"
 import * as Metrics from "./Metrics.ts"
+import { Fields } from "./QueueLogger/Fields.ts"
 import { thrown } from "./QueueLogger/redact.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 import type { StopReason } from "./StopSignal.ts"
@@ -79,48 +79,52 @@ const afterFailure = Effect.fnUntraced(function* <R>(
     : { _tag: "Expired", detail: `its time was over after: ${detail}` }
 })
 
-const toOutcome = Effect.fnUntraced(function* <R>(
+const done: Outcome = { _tag: "Done" }
+
+const toOutcome = <R>(input: Input<R>, exit: Exit.Exit<void, JobFailure<Call>>): Effect.Effect<Outcome> =>
+  Exit.isSuccess(exit) ? Effect.succeed(done) : afterCause(input, exit.cause)
+
+const afterCause = Effect.fnUntraced(function* <R>(
   input: Input<R>,
-  exit: Exit.Exit<void, JobFailure<Call>>
+  cause: Cause.Cause<JobFailure<Call>>
 ): Effect.fn.Return<Outcome> {
-  if (Exit.isSuccess(exit)) return { _tag: "Done" }
   const stopped = input.attempt.stop.reason
-  const failure = Cause.failureOption(exit.cause)
+  const failure = Cause.failureOption(cause)
   if (Option.isSome(failure)) return yield* afterFailure(input, failure.value, stopped)
-  const interrupted = Cause.isInterruptedOnly(exit.cause)
+  const interrupted = Cause.isInterruptedOnly(cause)
   if (interrupted && stopped === "LeaseLost") return { _tag: "LostLease" }
   if (interrupted && stopped === "Drain") return { _tag: "Released" }
   // A handler that throws is a mistake in a program, which may be mended while the job waits.
-  if (!interrupted) yield* Effect.logDebug(`the handler threw: ${thrown(exit.cause)}`)
+  if (!interrupted) yield* Effect.logDebug(`the handler threw: ${thrown(cause)}`)
   const reason =
     stopped === "Deadline"
       ? "the attempt took too long"
       : interrupted
         ? "the handler was interrupted"
         : "the handler threw"
-  return yield* afterFailure(input, new JobFailure({ verdict: "Transient", reason, cause: exit.cause }), stopped)
+  return yield* afterFailure(input, new JobFailure({ verdict: "Transient", reason, cause: cause }), stopped)
 })
 
-const log = <R>(input: Input<R>, outcome: Outcome, millis: number): Effect.Effect<void> => {
-  const annotated = Effect.annotateLogs({ job: input.name, attempt: input.attempt.number, ms: millis })
+/** The one line of an attempt; which job it is about is an annotation of the caller's. */
+const log = <R>(input: Input<R>, outcome: Outcome, ms: number): Effect.Effect<void> => {
+  const fields = new Fields({ job: input.name, attempt: input.attempt.number, ms })
   switch (outcome._tag) {
     case "Done":
-      return annotated(Effect.logInfo("done"))
+      return Effect.logInfo("done", fields)
     case "Retry": {
-      if (outcome.postponed) {
-        return annotated(Effect.logDebug(`waits ${(outcome.delay / 1_000).toFixed(1)} s: ${outcome.detail}`))
-      }
+      const delay = `${(outcome.delay / 1_000).toFixed(1)} s`
+      if (outcome.postponed) return Effect.logDebug(`waits ${delay}: ${outcome.detail}`, fields)
       const cost = outcome.counted ? "" : ", at no cost of an attempt"
-      return annotated(Effect.logWarning(`retry in ${(outcome.delay / 1_000).toFixed(1)} s${cost}: ${outcome.detail}`))
+      return Effect.logWarning(`retry in ${delay}${cost}: ${outcome.detail}`, fields)
     }
     case "Dead":
-      return annotated(Effect.logError(`dead: ${outcome.detail}`))
+      return Effect.logError(`dead: ${outcome.detail}`, fields)
     case "Expired":
-      return annotated(Effect.logError(`expired: ${outcome.detail}`))
+      return Effect.logError(`expired: ${outcome.detail}`, fields)
     case "Released":
-      return annotated(Effect.logInfo("released, the worker stops"))
+      return Effect.logInfo("released, the worker stops", fields)
     case "LostLease":
-      return annotated(Effect.logError("lost its lease, another worker has the job"))
+      return Effect.logError("lost its lease, another worker has the job", fields)
   }
 }
 
@@ -143,23 +147,27 @@ const tooLate = <R>({ attempt }: Input<R>) =>
     ? "older than such a job may become before it is begun"
     : "its time was over before it was begun"
 
-/** Performs the job; never fails, and is done only when it knows the outcome, even where the fiber is interrupted. */
+/**
+ * Performs the job; never fails, and is done only when it knows the outcome, even where the fiber is interrupted. The
+ * caller annotates the logs with the job's id.
+ */
 export const perform = <R>(input: Input<R>): Effect.Effect<Outcome, never, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      const startedAt = yield* Clock.currentTimeNanos
+      const clock = yield* Effect.clock
+      const startedAt = clock.unsafeCurrentTimeNanos()
       const outcome: Outcome =
         input.endsAt <= (yield* input.now)
           ? { _tag: "Expired", detail: tooLate(input) }
           : yield* Effect.flatMap(Effect.exit(restore(input.prepared.perform(input.attempt))), (exit) =>
               toOutcome(input, exit)
             )
-      const millis = Number(((yield* Clock.currentTimeNanos) - startedAt) / 1_000_000n)
-      yield* Metrics.attempt(outcome._tag, millis)
+      const millis = Number((clock.unsafeCurrentTimeNanos() - startedAt) / 1_000_000n)
+      Metrics.unsafeAttempt(outcome._tag, millis)
       yield* log(input, outcome, millis)
       if (outcome._tag === "Dead" || outcome._tag === "Expired") {
         yield* end(input.prepared, outcome._tag, outcome.detail)
       }
       return outcome
-    }).pipe(Effect.annotateLogs("id", input.attempt.jobId))
+    })
   )

@@ -89,6 +89,9 @@ const defaultFirstBacklog = 1_000
 /** The loop comes round every 10 seconds when there is nothing to do, and a silent store is found out within 5. */
 const defaultWithin = Duration.seconds(20)
 
+/** Exchanges at a time: the store answers to one while the jobs of the other are done. More would only be smaller. */
+const maxExchanges = 2
+
 const heartbeatKey = "EDUMFA_QUEUE_WORKER_HEARTBEAT"
 
 /** One beat may be late and one may be lost: a lease has room for three. */
@@ -170,7 +173,7 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
   const codec = options.codec ?? Huey.make()
   const policy = options.policy ?? RetryPolicy.standard
   const storeTime = yield* StoreTime.make
-  const inHand = new InHand(yield* Queue.sliding<void>(1))
+  const inHand = new InHand(slots, yield* Queue.sliding<void>(1), yield* Queue.sliding<void>(1))
   const outage = yield* Outage.make(options.storeWait === undefined ? undefined : Duration.decode(options.storeWait))
   const perform = Performer.make(jobs, { codec, policy, now: storeTime.now })
   const turn = Turn.make({
@@ -178,7 +181,6 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     storeTime,
     inHand,
     codec,
-    slots,
     timeout: Duration.toMillis(options.timeout ?? defaultTimeout),
     work: (grant, hand) =>
       Effect.map(perform(grant, hand), Option.getOrUndefined).pipe(
@@ -190,15 +192,15 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
         )
       )
   })
-  const oneTurn = yield* Effect.makeSemaphore(1)
-  const take = oneTurn.withPermits(1)(turn.take)
+  const turns = yield* Effect.makeSemaphore(maxExchanges)
+  const take = turns.withPermits(1)(turn.take)
   const beat = Effect.gen(function* () {
     const leases = inHand.leases()
     const held = yield* store.extend(leases)
     const lost = leases.filter((_, index) => held[index] === false)
     yield* inHand.stop(lost, "LeaseLost")
   }).pipe(Effect.catchAll((error) => Effect.logDebug(`no heartbeat: ${error.detail}`)))
-  const loop = yield* TakeLoop.make({ store, inHand, slots, outage, turn: take, beat })
+  const loop = yield* TakeLoop.make({ store, inHand, outage, turn: take, beat })
 
   const run: Effect.Effect<never, JobStoreError | OldBacklog, R> = Effect.gen(function* () {
     const guard = { store, storeTime, outage, codec, decision: options.backlog }

@@ -303,8 +303,8 @@ describe("Worker", () => {
         yield* settled(empty)
       }).pipe(Effect.provide(Logger.add(logger)))
       expect((yield* Ref.get(lines)).filter((line) => !line.includes("started"))).toEqual([
-        "WARN retry in 1.0 s: as scripted",
-        "INFO done"
+        "WARN retry in 1.0 s: as scripted,job=test.echo attempt=1 ms=0",
+        "INFO done,job=test.echo attempt=2 ms=0"
       ])
     }).pipe(Effect.provide(layer))
   )

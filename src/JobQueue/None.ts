@@ -38,7 +38,7 @@ export const make = <R>(jobs: Job.Jobs<R>): Effect.Effect<Context.Tag.Service<Jo
         policy: undefined,
         endsAt: expiresAt ?? Number.POSITIVE_INFINITY,
         now: Clock.currentTimeMillis
-      }).pipe(Effect.provide(context))
+      }).pipe(Effect.annotateLogs("id", jobId), Effect.provide(context))
       switch (outcome._tag) {
         case "Done":
           return jobId

@@ -159,21 +159,29 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       suspects = 1
     ): Effect.Effect<Exchange, JobStoreError> =>
       Effect.flatMap(Effect.zip(random, scheduleOffset), ([nonce, schedule_offset]) => {
-        // Until it is answered. The first of an outage may have been executed, and so may the last ones.
-        const [first = nonce, ...later] = [...unanswered, nonce]
-        const args = { ...limits, free, suspects, nonce, schedule_offset, unanswered: unanswered.join(" ") }
-        unanswered = [first, ...later.slice(1 - maxUnanswered)]
-        return Effect.mapBoth(commands.run(exchangeScript, keys, args, settlements.flatMap(onWire)), {
-          onFailure: storeError,
-          onSuccess: ({ grants, buried, ...reply }: Reply): Exchange => {
-            unanswered = []
-            return {
-              ...reply,
-              grants: grants.map(({ id, token, ...rest }) => ({ lease: { id, token }, ...rest })),
-              buried: buried.map((held) => ({ letter: poison(held), bytes: held.bytes }))
+        const told = unanswered
+        const args = { ...limits, free, suspects, nonce, schedule_offset, unanswered: told.join(" ") }
+        return commands.run(exchangeScript, keys, args, settlements.flatMap(onWire)).pipe(
+          Effect.onError(() =>
+            Effect.sync(() => {
+              // The first of an outage may have been executed, and so may the last ones.
+              const [first = nonce, ...later] = [...unanswered, nonce]
+              unanswered = [first, ...later.slice(1 - maxUnanswered)]
+            })
+          ),
+          Effect.mapBoth({
+            onFailure: storeError,
+            onSuccess: ({ grants, buried, ...reply }: Reply): Exchange => {
+              // Another one, under way meanwhile, may have got no answer since.
+              if (told.length > 0) unanswered = unanswered.filter((nonce) => !told.includes(nonce))
+              return {
+                ...reply,
+                grants: grants.map(({ id, token, ...rest }) => ({ lease: { id, token }, ...rest })),
+                buried: buried.map((held) => ({ letter: poison(held), bytes: held.bytes }))
+              }
             }
-          }
-        })
+          })
+        )
       })
 
     const counts: Effect.Effect<Counts, JobStoreError> = Effect.mapError(

@@ -81,6 +81,13 @@ const silences: ReadonlySet<MailerReason> = new Set(["Connect", "Protocol", "Tls
 /** Nothing was asked of the server. */
 const unasked: ReadonlySet<MailerReason> = new Set(["Stopped", "BreakerOpen"])
 
+/** What the end of a mail says of its server. */
+const signOf = (isDenied: boolean, isSuccess: boolean, error: MailerError | undefined) => {
+  if (isSuccess) return isDenied ? "Denied" : "Answered"
+  if (error === undefined || unasked.has(error.reason)) return "Nothing"
+  return silences.has(error.reason) ? "Silent" : "Answered"
+}
+
 /** The delay of a retry lies within 10 % of what it is wished to be: this brings it behind the end of the interval. */
 const jitter = 1.12
 
@@ -185,25 +192,27 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
           isShedding = true
           yield* Effect.forkIn(Effect.interruptible(shed), scope)
         }
-        const answered = Effect.flatMap(Monotonic.millis, (now) => {
-          share.answered(place, now)
-          return circuits.succeeded(connectBreaker(server))
-        })
-        return yield* send((giveUp) => {
-          hand.giveUp = () => giveUp(refused(rules.silence))
-        }).pipe(
-          Effect.ensuring(Effect.sync(() => share.leave(hand))),
-          Effect.tapBoth({
-            onSuccess: (answer) =>
-              isDenied(answer) ? circuits.failed(connectBreaker(server), "Configuration", denial) : answered,
-            onFailure: ({ detail, reason }) => {
-              if (unasked.has(reason)) return Effect.void
-              if (!silences.has(reason)) return answered
-              share.failed(place)
-              return isOurs() ? circuits.failed(connectBreaker(server), "Silence", detail) : Effect.void
-            }
+        const exit = yield* Effect.exit(
+          send((giveUp) => {
+            hand.giveUp = () => giveUp(refused(rules.silence))
           })
         )
+        share.leave(hand)
+        const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
+        const breaker = connectBreaker(server)
+        switch (signOf(Exit.isSuccess(exit) && isDenied(exit.value), Exit.isSuccess(exit), error)) {
+          case "Denied":
+            yield* circuits.failed(breaker, "Configuration", denial)
+            break
+          case "Silent":
+            share.failed(place)
+            if (isOurs()) yield* circuits.failed(breaker, "Silence", error?.detail ?? "")
+            break
+          case "Answered":
+            share.answered(place, yield* Monotonic.millis)
+            yield* circuits.succeeded(breaker)
+        }
+        return yield* exit
       })
   } satisfies Breaker as Breaker
 })

@@ -162,6 +162,12 @@ export const open = (target: Session.Target): Effect.Effect<Connection, SmtpFaul
             cut(Session.replyError("EPROTOCOL", reply))
             return false
           },
+          gather: () => {
+            const socket = smtp._socket
+            if (!socket) return
+            socket.cork()
+            setImmediate(() => socket.uncork())
+          },
           // Not a limit for silence, which a server that trickles never reaches.
           onDot: () => {
             patience(0)

@@ -144,13 +144,8 @@ export const make = (options: Options = {}) =>
         const confidential = confidentialOf(accepted, credentials)
         const destination = { server, options: serverOptions, credentials, ehlo }
         const work = connections
-          .use(
-            destination,
-            (connection) => {
-              progress.stage = "Envelope"
-              return transmit(connection, accepted, message, progress, confidential, dotTimeout)
-            },
-            () => progress.stage === "Envelope"
+          .use(destination, progress, (connection) =>
+            transmit(connection, accepted, message, progress, confidential, dotTimeout)
           )
           .pipe(Effect.catchTag("SmtpFault", (fault) => toMailerError(fault, progress.stage, confidential)))
         let isOverdue = false

@@ -2,11 +2,9 @@
  * Ends a mail that is told to stop or takes too long: before its final dot at once, after it never, for its connection
  * has a limit for the reply. One fiber watches the time of all mails, for most of them end long before.
  */
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
-import * as Option from "effect/Option"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { MailerError } from "../Mailer.ts"
 import * as Monotonic from "../Monotonic.ts"
@@ -26,7 +24,7 @@ interface Watched {
 }
 
 export interface Watch {
-  /** Does `work` to its end, or until the mail is given up. */
+  /** Does `work` to its end, which comes soon once the mail is abandoned. */
   readonly over: <A>(work: Effect.Effect<A, MailerError>, mail: Watched) => Effect.Effect<A, MailerError>
 }
 
@@ -65,31 +63,19 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
 
   const over = <A>(work: Effect.Effect<A, MailerError>, { begun, overdue, progress, stop, timeout }: Watched) =>
     Effect.gen(function* () {
-      const now = yield* Monotonic.millis
-      const fiber = yield* work.pipe(
-        // Its failure is told where it is awaited.
-        Effect.withUnhandledErrorLogLevel(Option.none()),
-        Effect.interruptible,
-        Effect.forkDaemon
-      )
-      // Nobody waits for the end of what was given up: it gets no dot any more, but a pool lets nobody go who waits for a
-      // connection, and that may take as long as the server likes.
-      const ended = yield* Deferred.make<A, MailerError>()
-      const giveUp = (error: MailerError) => {
-        fiber.unsafeInterruptAsFork(FiberId.none)
-        Deferred.unsafeDone(ended, error)
-      }
-      begun?.((error) => {
-        if (Progress.abandon(progress)) giveUp(error)
-      })
       const limit = maxReplies * timeout
+      let givenUp: MailerError | undefined
+      /** False: its final dot was handed over. */
+      const giveUp = (error: MailerError): boolean => {
+        if (progress.stage === "Dot") return false
+        givenUp ??= error
+        return Progress.abandon(progress)
+      }
+      begun?.(giveUp)
       const entry: Entry = {
-        deadline: now + limit,
+        deadline: (yield* Monotonic.millis) + limit,
         overdue: () => {
-          if (Progress.abandon(progress)) {
-            overdue?.()
-            giveUp(failure("Timeout", `the mail server took more than ${limit} ms`))
-          }
+          if (giveUp(failure("Timeout", `the mail server took more than ${limit} ms`))) overdue?.()
         }
       }
       entries.add(entry)
@@ -98,16 +84,14 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
         yield* Effect.forkIn(Effect.interruptible(sweep), scope)
       }
       const forget = stop.unsafeListen((why) => {
-        if (!Progress.abandon(progress)) return
-        if (why !== "Deadline") return giveUp(failure("Stopped", `stopped before the final dot: ${why}`))
-        overdue?.()
-        giveUp(failure("Timeout", "the attempt took too long"))
+        if (why !== "Deadline") giveUp(failure("Stopped", `stopped before the final dot: ${why}`))
+        else if (giveUp(failure("Timeout", "the attempt took too long"))) overdue?.()
       })
-      fiber.addObserver((exit) => Deferred.unsafeDone(ended, exit))
-      const exit = yield* Effect.exit(Deferred.await(ended))
+      const exit = yield* Effect.exit(work)
       forget()
       entries.delete(entry)
-      return yield* exit
+      // What ends it makes its work fail, one way or another: this is why.
+      return yield* Exit.isFailure(exit) && givenUp !== undefined ? Effect.fail(givenUp) : exit
     })
 
   return { over }

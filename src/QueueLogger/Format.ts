@@ -10,6 +10,7 @@ import type * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import { Fields } from "./Fields.ts"
 import * as Line from "./Line.ts"
 
 /** How records become lines; lines have no newline yet. */
@@ -80,15 +81,19 @@ const needsQuotes = /^$|[\s"=\\\p{Cc}]/u
 
 const pair = (key: string, value: string) => ` ${key}=${needsQuotes.test(value) ? JSON.stringify(value) : value}`
 
-const message = (parts: unknown): string => {
-  if (!Array.isArray(parts)) return describe(parts)
-  return parts.length === 1 ? describe(parts[0]) : parts.map(describe).join(" ")
+const message = (parts: ReadonlyArray<unknown>): string => {
+  const words = parts.filter((part) => !(part instanceof Fields))
+  return words.length === 1 ? describe(words[0]) : words.map(describe).join(" ")
 }
 
-const annotations = (all: HashMap.HashMap<string, unknown>): string => {
+const annotations = (all: HashMap.HashMap<string, unknown>, parts: ReadonlyArray<unknown>): string => {
   const pairs: Array<string> = []
   for (const [key, value] of all) {
     if (key !== "service") pairs.push(pair(key, describe(value)))
+  }
+  for (const part of parts) {
+    if (!(part instanceof Fields)) continue
+    for (const key of Object.keys(part.values)) pairs.push(pair(key, describe(part.values[key])))
   }
   // A HashMap has an order of its own, which says nothing to a reader.
   return pairs.length < 2 ? (pairs[0] ?? "") : pairs.sort().join("")
@@ -113,10 +118,11 @@ export const make = (options: { readonly pid: number; readonly stacks: boolean }
     record: (record) => {
       const service = HashMap.get(record.annotations, "service")
       const name = Option.isSome(service) ? describe(service.value) : defaultService
-      const text = message(record.message)
+      const parts: ReadonlyArray<unknown> = Array.isArray(record.message) ? record.message : [record.message]
+      const text = message(parts)
       let line = head(record.date.getTime(), thread(record.fiberId), levelName(record.logLevel), name)
       if (text !== "") line += ` ${text}`
-      line += annotations(record.annotations)
+      line += annotations(record.annotations, parts)
       if (!Cause.isEmpty(record.cause)) line += causePairs(record.cause, options.stacks)
       return Line.make(line)
     },

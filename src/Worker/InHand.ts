@@ -30,39 +30,73 @@ interface Hand extends Handle {
 /** How long a handler that was told to stop may go on before its fiber is interrupted. Milliseconds. */
 const patience = 5_000
 
+/** An exchange under way. */
+export interface Asking {
+  readonly free: number
+  readonly suspects: number
+  /** Whose answer is not there yet. */
+  settlements: ReadonlyArray<Settlement>
+}
+
+/** So few jobs are not worth an exchange of their own beside another. */
+const leastShare = 4
+
+/** What one exchange asks for at most. */
+const share = (slots: number): number => Math.max(leastShare, Math.ceil(slots / 2))
+
 export class InHand {
   /** By token: the same job may be in hand again, under a newer lease, before its former attempt has ended. */
   private readonly hands = new Map<string, Hand>()
   private settlements: Array<Settlement> = []
-  private isAsking = false
-  /** Told in the exchange under way, whose answer is not there yet. */
-  private telling: ReadonlyArray<Settlement> = []
+  /** The exchanges under way. */
+  private readonly askings = new Set<Asking>()
   /** Told before, by an exchange that was not answered: the store may know them. */
   private readonly toldBefore = new WeakSet<Settlement>()
+  private readonly slots: number
+  /** Something has ended. */
   readonly changed: Queue.Queue<void>
+  /** There is room for a second exchange beside the one under way. */
+  readonly roomy: Queue.Queue<void>
 
-  constructor(changed: Queue.Queue<void>) {
+  constructor(slots: number, changed: Queue.Queue<void>, roomy: Queue.Queue<void>) {
+    this.slots = slots
     this.changed = changed
+    this.roomy = roomy
   }
 
   get size(): number {
     return this.hands.size
   }
 
+  /** Slots that neither have a job nor are asked one for. */
+  get free(): number {
+    let asked = 0
+    for (const { free } of this.askings) asked += free
+    return Math.max(0, this.slots - this.hands.size - asked)
+  }
+
+  /** Whether a second exchange is worth it: Redis answers to it while the jobs of the first are done. */
+  get isRoomy(): boolean {
+    return this.askings.size === 1 && this.free >= share(this.slots)
+  }
+
   /** How many more messages under suspicion may be taken: there is one in hand at a time. */
   get suspects(): number {
+    if (this.askings.size > 0) return 0
     for (const hand of this.hands.values()) if (hand.isSuspect) return 0
     return 1
   }
 
   /** How many have ended and are not settled. */
   get untold(): number {
-    return this.settlements.length + this.telling.length
+    let telling = 0
+    for (const { settlements } of this.askings) telling += settlements.length
+    return this.settlements.length + telling
   }
 
   /** Nothing is in hand, untold, or on its way from the store. */
   get isIdle(): boolean {
-    return this.hands.size === 0 && this.untold === 0 && !this.isAsking
+    return this.hands.size === 0 && this.untold === 0 && this.askings.size === 0
   }
 
   /** The ids of the jobs in hand, as far as they could be read. */
@@ -74,26 +108,31 @@ export class InHand {
     return [...this.hands.values()].map((hand) => hand.lease)
   }
 
-  /** The settlements to tell now; `told` or `notTold` must follow, and `settledTurn` when what came back is in hand. */
-  take(): ReadonlyArray<Settlement> {
-    this.isAsking = true
-    this.telling = this.settlements
+  /**
+   * What an exchange begins with: the settlements to tell now and the slots to ask for, half of them at most where there are
+   * many. `told` or `notTold` must follow, and `answered` when what came back is in hand.
+   */
+  ask(taking: boolean): Asking {
+    const free = taking ? Math.min(this.free, share(this.slots)) : 0
+    const asking = { suspects: this.suspects, free, settlements: this.settlements }
     this.settlements = []
-    return this.telling
+    this.askings.add(asking)
+    if (this.isRoomy) Queue.unsafeOffer(this.roomy, undefined)
+    return asking
   }
 
-  settledTurn(): void {
-    this.isAsking = false
+  answered(asking: Asking): void {
+    this.askings.delete(asking)
   }
 
-  told(): void {
-    this.telling = []
+  told(asking: Asking): void {
+    asking.settlements = []
   }
 
-  notTold(): void {
-    for (const settlement of this.telling) this.toldBefore.add(settlement)
-    this.settlements = [...this.telling, ...this.settlements]
-    this.telling = []
+  notTold(asking: Asking): void {
+    for (const settlement of asking.settlements) this.toldBefore.add(settlement)
+    this.settlements = [...asking.settlements, ...this.settlements]
+    asking.settlements = []
   }
 
   wasToldBefore(settlement: Settlement): boolean {
@@ -102,7 +141,7 @@ export class InHand {
 
   /** Settles a grant that is not worked on. */
   release(grant: Grant): void {
-    this.settlements.push({ _tag: "Released", lease: grant.lease })
+    this.settle({ _tag: "Released", lease: grant.lease })
   }
 
   /** Starts work on a grant in a fiber of its own, at monotonic milliseconds `now`, which may take `timeout`. */
@@ -129,12 +168,17 @@ export class InHand {
     const finish = (settlement: Settlement | undefined) =>
       Effect.suspend(() => {
         this.hands.delete(grant.lease.token)
-        if (settlement !== undefined) this.settlements.push(settlement)
+        if (settlement !== undefined) this.settle(settlement)
+        if (this.isRoomy) Queue.unsafeOffer(this.roomy, undefined)
         return Queue.offer(this.changed, undefined)
       })
     return Effect.map(Effect.forkDaemon(Effect.flatMap(work(hand), finish)), (fiber) => {
       hand.fiber = fiber
     })
+  }
+
+  private settle(settlement: Settlement): void {
+    this.settlements.push(settlement)
   }
 
   /** Tells the attempts under these leases to stop. */

@@ -4,6 +4,8 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as FiberRef from "effect/FiberRef"
+import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Attempt from "../Attempt.ts"
 import * as Huey from "../Huey.ts"
@@ -17,6 +19,7 @@ import {
   poisonDetail,
   type Settlement
 } from "../JobStore.ts"
+import { Fields } from "../QueueLogger/Fields.ts"
 import type { RetryPolicy } from "../RetryPolicy.ts"
 import type { Handle } from "./InHand.ts"
 
@@ -37,9 +40,16 @@ const bury = (grant: Grant, known: Known, reason: DeadReason, detail: string): S
 
 /** Buries a message that never became an attempt, which would have logged its end. */
 const reject = (grant: Grant, known: Known, reason: DeadReason, detail: string): Effect.Effect<Settlement> =>
-  Effect.logError(`dead: ${reason}: ${detail}`).pipe(
-    Effect.annotateLogs({ job: known.job ?? "?", id: known.jobId ?? "?", attempt: grant.attempts + 1 }),
-    Effect.as(bury(grant, known, reason, detail))
+  Effect.as(
+    Effect.logError(
+      `dead: ${reason}: ${detail}`,
+      new Fields({
+        job: known.job ?? "?",
+        attempt: grant.attempts + 1,
+        ...(known.jobId === undefined ? { id: "?" } : {})
+      })
+    ),
+    bury(grant, known, reason, detail)
   )
 
 const settle = <R>(
@@ -90,7 +100,7 @@ const thrower = (defect: unknown): Job.Prepared<never> => ({
   maxAge: undefined
 })
 
-/** Performs what was granted; none where the lease is lost, so that there is nothing to settle. */
+/** Performs what was granted, on a fiber of its own; none where the lease is lost, so that there is nothing to settle. */
 export const make =
   <R>(jobs: Job.Jobs<R>, options: Options) =>
   (grant: Grant, hand: Handle): Effect.Effect<Option.Option<Settlement>, never, R> =>
@@ -102,6 +112,8 @@ export const make =
         return Option.some(yield* reject(grant, nothing, "Undecodable", `${reason}: ${detail}`))
       }
       const message = decoded.right
+      // On a fiber of the job's own: nothing has to be put back.
+      yield* FiberRef.update(FiberRef.currentLogAnnotations, (all) => HashMap.set(all, "id", message.id))
       const known = { jobId: message.id, job: message.name }
       const job = jobs.get(message.name)
       hand.known(message.id, job?.timeout)
@@ -120,9 +132,9 @@ export const make =
         return Option.some(yield* reject(grant, known, "InvalidArguments", Job.explain(prepared.left)))
       }
       if (grant.deliveries > 1) {
-        yield* Effect.annotateLogs(
-          Effect.logWarning("redelivered: its last worker gave no answer, so that it may be done twice"),
-          { job: message.name, id: message.id, delivery: grant.deliveries }
+        yield* Effect.logWarning(
+          "redelivered: its last worker gave no answer, so that it may be done twice",
+          new Fields({ job: message.name, delivery: grant.deliveries })
         )
       }
       const policy = job.policy ?? options.policy

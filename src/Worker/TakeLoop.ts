@@ -11,14 +11,14 @@ import type { JobStore, JobStoreError } from "../JobStore.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { InHand } from "./InHand.ts"
 import type { Outage } from "./Outage.ts"
+import type { Taken } from "./Turn.ts"
 
 export interface Options<out R> {
   readonly store: Context.Tag.Service<JobStore>
   readonly inHand: InHand
-  readonly slots: number
   readonly outage: Outage
-  /** One exchange with the store; answers with the milliseconds until something is due. */
-  readonly turn: Effect.Effect<number | undefined, JobStoreError, R>
+  /** One exchange with the store. */
+  readonly turn: Effect.Effect<Taken, JobStoreError, R>
   /** Extends the leases in hand. */
   readonly beat: Effect.Effect<void>
 }
@@ -50,7 +50,6 @@ export const make = Effect.fnUntraced(function* <R>({
   beat,
   inHand,
   outage,
-  slots,
   store,
   turn
 }: Options<R>): Effect.fn.Return<TakeLoop<R>> {
@@ -64,26 +63,44 @@ export const make = Effect.fnUntraced(function* <R>({
       triedAt = now
     })
   )
-  const run = Effect.gen(function* () {
+  const first = Effect.gen(function* () {
     for (;;) {
       // Before the exchange after a failure reclaims leases that ended meanwhile, and grants us our own jobs once more.
-      const due = yield* outage.persist(
+      const { due, mayBeMore } = yield* outage.persist(
         tried,
         Effect.suspend(() => (inHand.size > 0 ? beat : Effect.void))
       )
       answeredAt = triedAt
-      const hasFreeSlot = inHand.size < slots
+      const hasFreeSlot = inHand.free > 0
+      // No call that waits for an arrival is needed where messages wait.
+      if (hasFreeSlot && mayBeMore) continue
       if (hasFreeSlot) yield* Queue.offer(idle, undefined)
       const wait = Math.max(shortestWait, Math.min(due ?? longestWait, longestWait))
       yield* Effect.raceFirst(Queue.take(inHand.changed), Effect.sleep(hasFreeSlot ? wait : longestWait))
     }
   })
 
+  /** Exchanges beside the first one, as long as there is room; a store that does not answer is the first one's care. */
+  const second = Queue.take(inHand.roomy).pipe(
+    Effect.zipRight(
+      Effect.suspend(() =>
+        inHand.isRoomy
+          ? Effect.zipRight(
+              Effect.catchAll(turn, (error) => Effect.logDebug(`no second exchange: ${error.detail}`)),
+              // What it has put off may be due before the first one comes round.
+              Queue.offer(inHand.changed, undefined)
+            )
+          : Effect.void
+      )
+    ),
+    Effect.forever
+  )
+
   const wakeUp = Queue.take(idle).pipe(
     Effect.zipRight(
       // A message that comes while all slots are taken is left to the other workers.
       Effect.catchAll(
-        Effect.suspend(() => (inHand.size < slots ? store.arrival : Effect.void)),
+        Effect.suspend(() => (inHand.free > 0 ? store.arrival : Effect.void)),
         (error) => Effect.zipRight(Effect.logDebug(`no wake-up: ${error.detail}`), Effect.sleep(wakeUpPause))
       )
     ),
@@ -100,7 +117,7 @@ export const make = Effect.fnUntraced(function* <R>({
   })
 
   return {
-    run,
+    run: Effect.raceFirst(first, second),
     wakeUp,
     watch,
     isTaking: (within) => Effect.map(Monotonic.millis, (now) => now - answeredAt <= Duration.toMillis(within))

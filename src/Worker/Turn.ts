@@ -6,12 +6,11 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Metric from "effect/Metric"
 import type * as Huey from "../Huey.ts"
 import type { Buried, Exchange, Grant, JobStore, JobStoreError, Settlement } from "../JobStore.ts"
 import * as Metrics from "../Metrics.ts"
 import * as Monotonic from "../Monotonic.ts"
-import type { Handle, InHand } from "./InHand.ts"
+import type { Asking, Handle, InHand } from "./InHand.ts"
 import type { StoreTime } from "./StoreTime.ts"
 
 export interface Options<out R> {
@@ -19,15 +18,22 @@ export interface Options<out R> {
   readonly storeTime: StoreTime
   readonly inHand: InHand
   readonly codec: Huey.Codec
-  readonly slots: number
   /** What an attempt may take, milliseconds. */
   readonly timeout: number
   readonly work: (grant: Grant, hand: Handle) => Effect.Effect<Settlement | undefined, never, R>
 }
 
+/** What the store said beside its grants. */
+export interface Taken {
+  /** Milliseconds until something is due; absent: nothing is. */
+  readonly due: number | undefined
+  /** It had as many as were asked for: there may be more. */
+  readonly mayBeMore: boolean
+}
+
 export interface Turn<out R> {
-  /** Settles, takes and starts; answers with the milliseconds until something is due. Never interrupted. */
-  readonly take: Effect.Effect<number | undefined, JobStoreError, R>
+  /** Settles, takes and starts. Never interrupted. */
+  readonly take: Effect.Effect<Taken, JobStoreError, R>
   /** From then on a turn settles and takes nothing. */
   readonly stopTaking: Effect.Effect<void>
 }
@@ -49,7 +55,7 @@ const logSettled = (inHand: InHand, settlements: ReadonlyArray<Settlement>, sett
   )
 
 export const make = <R>(options: Options<R>): Turn<R> => {
-  const { codec, inHand, slots, store, storeTime, timeout, work } = options
+  const { codec, inHand, store, storeTime, timeout, work } = options
   const isLate = (millis: number) => millis > Duration.toMillis(store.lease) / 3
   let taking = true
 
@@ -73,14 +79,13 @@ export const make = <R>(options: Options<R>): Turn<R> => {
           )
         })
 
-  const take = Effect.gen(function* () {
-    const settlements = inHand.take()
+  const exchange = Effect.fnUntraced(function* (asking: Asking) {
+    const { free, settlements, suspects } = asking
     const askedAt = yield* Monotonic.millis
-    const reply = yield* Effect.onError(
-      store.exchange(settlements, taking ? Math.max(0, slots - inHand.size) : 0, inHand.suspects),
-      () => Effect.sync(() => inHand.notTold())
+    const reply = yield* Effect.onError(store.exchange(settlements, free, suspects), () =>
+      Effect.sync(() => inHand.notTold(asking))
     )
-    inHand.told()
+    inHand.told(asking)
     yield* storeTime.sync(reply.now)
     yield* logSettled(inHand, settlements, reply.settled)
     for (const buried of reply.buried) yield* logBuried(codec, buried)
@@ -90,13 +95,18 @@ export const make = <R>(options: Options<R>): Turn<R> => {
       if (taking) yield* inHand.start(grant, now, timeout, (hand) => work(grant, hand))
       else inHand.release(grant)
     }
-    yield* Metric.set(Metrics.inHand, inHand.size)
-    yield* Metric.set(Metrics.lastExchange, reply.now / 1_000)
-    return reply.nextDueIn
-  }).pipe(Effect.ensuring(Effect.sync(() => inHand.settledTurn())), Effect.uninterruptible)
+    Metrics.unsafeTurn(inHand.size, reply.now)
+    return { due: reply.nextDueIn, mayBeMore: taking && reply.grants.length >= free }
+  })
 
   return {
-    take,
+    take: Effect.suspend(() => {
+      const asking = inHand.ask(taking)
+      return Effect.ensuring(
+        exchange(asking),
+        Effect.sync(() => inHand.answered(asking))
+      )
+    }).pipe(Effect.uninterruptible),
     stopTaking: Effect.sync(() => {
       taking = false
     })

@@ -62,13 +62,21 @@ describe("connections", () => {
 
   it.scopedLive("are at most as many to one server as are allowed", () =>
     Effect.gen(function* () {
-      const server = yield* SmtpService.make({ auth: "Required" })
+      const server = yield* SmtpService.make({ auth: "Required", subjects: { Slow: "Hang" } })
       const key = `127.0.0.1:${server.port}`
       const options = { servers: new Map([[key, { connections: 3 }]]) }
-      yield* Effect.provide(
-        Effect.replicateEffect(send(server.authenticated), 30, { concurrency: 30 }),
-        mailer(options)
-      )
+      yield* Effect.gen(function* () {
+        const sending = yield* Effect.fork(
+          Effect.replicateEffect(send(server.authenticated, { subject: "Slow" }), 30, { concurrency: 30 })
+        )
+        const held = yield* Effect.replicateEffect(server.held, 3)
+        yield* Effect.forEach(held, ({ release }) => release)
+        yield* Effect.replicateEffect(
+          Effect.flatMap(server.held, ({ release }) => release),
+          27
+        )
+        yield* Fiber.join(sending)
+      }).pipe(Effect.provide(mailer(options)))
       expect(yield* server.connections).toBe(3)
       expect(yield* server.size).toBe(30)
     })

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
+import MailComposer from "nodemailer/lib/mail-composer"
 import * as Message from "../../src/Mailer/Message.ts"
 
 const letter: Message.Letter = {
@@ -39,5 +41,44 @@ describe("build", () => {
         expect(message.slice(message.indexOf("\r\n\r\n") + 4)).toBe(`${body}\r\n`)
       }
     })
+  )
+
+  it.effect.prop(
+    "has the same octets as nodemailer's own composition of a text with CRLF at its lines",
+    [
+      FastCheck.stringMatching(/^[ -~\n\u00e4\u4f60=.\t]{0,300}$/),
+      FastCheck.string({ unit: "grapheme", maxLength: 40 }),
+      FastCheck.constantFrom("plain" as const, "html" as const)
+    ],
+    ([body, phrase, mimetype]) =>
+      Effect.gen(function* () {
+        const sender = { phrase, address: "mfa@example.org", domain: "example.org", smtpUtf8: false }
+        const ours = yield* build("1", {
+          body,
+          mimetype,
+          from: Option.some(sender),
+          replyTo: [sender],
+          subject: phrase
+        })
+        const mailbox = { name: phrase, address: "mfa@example.org" }
+        const theirs = new MailComposer({
+          from: mailbox,
+          to: [{ name: "", address: "j..d@example.org" }],
+          replyTo: [mailbox],
+          subject: phrase,
+          messageId: "<1@example.org>",
+          date: new Date(0),
+          headers: { Precedence: "bulk", "Auto-Submitted": "auto-generated" },
+          alternatives: [
+            {
+              contentType: `text/${mimetype}; charset=utf-8`,
+              content: body.replaceAll("\n", "\r\n") + (body === "" || body.endsWith("\n") ? "" : "\r\n")
+            }
+          ],
+          newline: "windows"
+        })
+        expect(ours).toBe(String(yield* Effect.promise(() => theirs.compile().build())))
+      }),
+    { fastCheck: { numRuns: 300 } }
   )
 })

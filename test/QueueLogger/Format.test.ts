@@ -9,6 +9,7 @@ import type * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as LogSpan from "effect/LogSpan"
 import * as Redacted from "effect/Redacted"
+import { Fields } from "../../src/QueueLogger/Fields.ts"
 import * as Format from "../../src/QueueLogger/Format.ts"
 
 // Local time, whatever the zone.
@@ -107,6 +108,11 @@ describe("annotations", () => {
     [undefined, "undefined"]
   ])("shows %j", (value, shown) => {
     expect(format({ annotations: HashMap.make(["key", value]) })).toBe(`${head} a message key=${shown}`)
+  })
+
+  it("stand beside the fields of a record", () => {
+    const message = ["done", new Fields({ ms: 3, attempt: 1 })]
+    expect(format({ message, annotations: HashMap.make(["id", "7"]) })).toBe(`${head} done attempt=1 id=7 ms=3`)
   })
 
   it("stand in the order of their names", () => {

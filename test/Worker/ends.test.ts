@@ -113,7 +113,7 @@ describe("the end of a job", () => {
       yield* settled({ ...empty, dead: 1 })
       expect(yield* Queue.size(seen)).toBe(0)
       expect(lines.at(-1)).toMatch(
-        /^ERROR dead: Poison: granted too often without an end job=test.echo id=\S+ attempt=1$/
+        /^ERROR dead: Poison: granted too often without an end id=\S+ job=test.echo attempt=1$/
       )
     }).pipe(Effect.provide([Memory.layer(), layer]))
   })

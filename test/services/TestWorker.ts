@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Job from "../../src/Job.ts"
 import { JobQueue } from "../../src/JobQueue.ts"
 import { type Counts, JobStore } from "../../src/JobStore.ts"
+import { Fields } from "../../src/QueueLogger/Fields.ts"
 import * as RetryPolicy from "../../src/RetryPolicy.ts"
 import * as Worker from "../../src/Worker.ts"
 
@@ -75,8 +76,13 @@ export const settled = (wanted: Counts) =>
 export const logging = () => {
   const lines: Array<string> = []
   const logger = Logger.make(({ annotations, logLevel, message }) => {
-    const notes = [...annotations].filter(([key]) => key !== "service").map(([key, value]) => ` ${key}=${value}`)
-    lines.push(`${logLevel.label} ${String(message)}${notes.join("")}`)
+    const parts = [message].flat()
+    const words = parts.filter((part) => !(part instanceof Fields))
+    const fields = parts.flatMap((part) => (part instanceof Fields ? Object.entries(part.values) : []))
+    const notes = [...annotations, ...fields]
+      .filter(([key]) => key !== "service")
+      .map(([key, value]) => ` ${key}=${value}`)
+    lines.push(`${logLevel.label} ${String(words)}${notes.join("")}`)
   })
   return { lines, layer: Logger.replace(Logger.defaultLogger, logger) }
 }

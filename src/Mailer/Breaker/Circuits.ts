@@ -177,6 +177,13 @@ export const make = Effect.fnUntraced(function* (
       }),
     succeeded: ({ label, name, needsProof }) =>
       Effect.gen(function* () {
+        // Of nearly all mails there is nothing new to say.
+        const here = known.get(name)
+        if (here !== undefined && !probes.has(name)) {
+          const local = yield* Monotonic.millis
+          const isNews = Circuit.succeeded(rules, here.circuit, { needsProof, now: local + offset }) !== undefined
+          if (!isNews && local - here.readAt < rules.refresh) return
+        }
         const { after, before } = yield* update(name, (circuit, now) => ({
           answer: undefined,
           next: Circuit.succeeded(rules, circuit, { needsProof, now })
