@@ -8,7 +8,13 @@ import * as Stage from "./bench/Stage.ts"
 import * as Summary from "./bench/Summary.ts"
 import { rows } from "./bench/Table.ts"
 
-const options: Bench.Options = { repetitions: 1, retries: 0, waits: false, progress: () => Effect.void }
+const options: Bench.Options = {
+  repetitions: 1,
+  retries: 0,
+  waits: false,
+  begins: () => Effect.void,
+  progress: () => Effect.void
+}
 
 it.live(
   "yields figures in every row",

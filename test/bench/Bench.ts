@@ -8,12 +8,16 @@ import * as Machine from "./Machine.ts"
 import type { Figures, Row, Side } from "./Row.ts"
 import type { Stage } from "./Stage.ts"
 
-/** One run of a side, and what the machine did meanwhile. */
-export interface Run extends Machine.Quiet {
-  readonly side: string
+/** Which run it is. */
+export interface Place {
   readonly repetition: number
   /** Of so many. */
   readonly repetitions: number
+}
+
+/** One run of a side, and what the machine did meanwhile. */
+export interface Run extends Machine.Quiet, Place {
+  readonly side: string
   readonly figures: Figures
   readonly disturbed: boolean
   /** Whether it counts: of a repetition that was disturbed the quietest does. */
@@ -32,15 +36,14 @@ export interface Options {
   readonly retries: number
   /** Whether a run waits for a quiet machine before. */
   readonly waits: boolean
+  /** Is told each run before it begins. */
+  readonly begins: (row: Row, side: string, place: Place) => Effect.Effect<void>
   /** Is told each run when it is over. */
   readonly progress: (row: Row, run: Run) => Effect.Effect<void>
 }
 
 /** The longest, a million jobs, takes ten minutes on a slow machine. */
 const runLimit = Duration.minutes(20)
-
-/** Which run it is. */
-type Place = Pick<Run, "repetition" | "repetitions">
 
 const once = (side: Side, place: Place): Effect.Effect<Omit<Run, "counts">, BenchError, Stage> =>
   Effect.scoped(
@@ -60,12 +63,13 @@ const once = (side: Side, place: Place): Effect.Effect<Omit<Run, "counts">, Benc
   )
 
 /** How much a run was disturbed. */
-const noise = ({ foreign, steal }: Machine.Quiet) => steal + Math.max(0, foreign)
+const noise = ({ foreign, steal }: Machine.Quiet) => steal + foreign
 
 /** A repetition of a side: until it was not disturbed, or often enough. */
 const repetition = Effect.fnUntraced(function* (row: Row, side: Side, place: Place, options: Options) {
   const runs: Array<Omit<Run, "counts">> = []
   for (let left = options.retries; left >= 0; left--) {
+    yield* options.begins(row, side.name, place)
     if (options.waits) yield* Machine.quiet
     const run = yield* once(side, place)
     runs.push(run)

@@ -9,10 +9,12 @@ import * as Effect from "effect/Effect"
 interface Ticks {
   readonly total: number
   readonly steal: number
-  /** Work of all processes. */
+  /** Work as the cores counted it. They look a hundred times a second, and miss much of what wakes and sleeps between. */
   readonly busy: number
-  /** Work of this process and all that it started. */
+  /** Work of this process and all that it started, as the scheduler measured it. */
   readonly own: number
+  /** Work of all other processes that can be seen from here, as the scheduler measured it. */
+  readonly others: number
 }
 
 export interface Quiet {
@@ -46,8 +48,8 @@ const fields = (pid: string): ReadonlyArray<number> => {
 /** Where they stand: `man 5 proc` less three. */
 const at = { parent: 1, user: 11, childrensSystem: 14 }
 
-/** The work of a process and all below it, dead ones included. */
-const ownTicks = (root: number): number => {
+/** The work of a process and all below it, dead ones included, and that of the others. */
+const shares = (root: number): Pick<Ticks, "own" | "others"> => {
   const all = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map((name) => [Number(name), fields(name)] as const)
@@ -57,10 +59,12 @@ const ownTicks = (root: number): number => {
     size = tree.size
     for (const [pid, stat] of all) if (tree.has(stat[at.parent] ?? -1)) tree.add(pid)
   }
-  return all
-    .filter(([pid]) => tree.has(pid))
-    .flatMap(([, stat]) => stat.slice(at.user, at.childrensSystem + 1))
-    .reduce((sum, ticks) => sum + ticks, 0)
+  const work = (isOwn: boolean) =>
+    all
+      .filter(([pid]) => tree.has(pid) === isOwn)
+      .flatMap(([, stat]) => stat.slice(at.user, at.childrensSystem + 1))
+      .reduce((sum, ticks) => sum + ticks, 0)
+  return { own: work(true), others: work(false) }
 }
 
 /** Nothing where the system has no /proc: then nothing is known of others. */
@@ -69,9 +73,9 @@ const ticks = Effect.sync((): Ticks => {
     const [, ...columns] = (readFileSync("/proc/stat", "utf8").split("\n")[0] ?? "").split(/\s+/)
     const [user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, softirq = 0, steal = 0] = columns.map(Number)
     const busy = user + nice + system
-    return { total: busy + idle + wait + irq + softirq + steal, steal, busy, own: ownTicks(process.pid) }
+    return { total: busy + idle + wait + irq + softirq + steal, steal, busy, ...shares(process.pid) }
   } catch {
-    return { total: 0, steal: 0, busy: 0, own: 0 }
+    return { total: 0, steal: 0, busy: 0, own: 0, others: 0 }
   }
 })
 
@@ -79,10 +83,12 @@ const ticks = Effect.sync((): Ticks => {
 export const watch: Effect.Effect<Effect.Effect<Quiet>> = Effect.map(ticks, (before) =>
   Effect.map(ticks, (after) => {
     const percent = (part: number) => (100 * part) / Math.max(1, after.total - before.total)
+    // What cannot be seen from here, as in another container, shows in the second.
+    const foreign = Math.max(after.others - before.others, after.busy - before.busy - (after.own - before.own))
     return {
       load: loadavg()[0] ?? 0,
       steal: percent(after.steal - before.steal),
-      foreign: percent(after.busy - before.busy - (after.own - before.own))
+      foreign: percent(Math.max(0, foreign))
     }
   })
 )

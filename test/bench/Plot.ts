@@ -14,7 +14,7 @@ const colours: Readonly<Record<Summary.Verdict, string>> = {
 }
 
 /** Pixels. */
-const labels = 520
+const labels = 460
 const axis = 420
 const figures = 300
 const line = 22
@@ -32,7 +32,7 @@ const score = ({ comparison }: Summary.Compared, ratio: number) =>
 
 /** The picture, as SVG. */
 export const svg = (results: ReadonlyArray<Result>): string => {
-  const all = results.flatMap((result) => Summary.compared(result).map((it) => ({ ...it, row: result.row.title })))
+  const all = results.flatMap((result) => Summary.compared(result).map((it) => ({ ...it, row: result.row.name })))
   const x = (power: number) =>
     Math.round(labels + (axis * (Math.max(-range, Math.min(range, power)) + range)) / (2 * range))
   const height = top + line * (all.length + 1)

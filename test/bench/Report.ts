@@ -1,7 +1,7 @@
 /**
  * What was measured, for a reader.
  */
-import type { Result, Run } from "./Bench.ts"
+import type { Place, Result, Run } from "./Bench.ts"
 import { type Comparison, type Row, units } from "./Row.ts"
 import * as Summary from "./Summary.ts"
 
@@ -13,14 +13,15 @@ export const number = (value: number): string => {
 
 const withUnit = (figure: string, value: number) => [number(value), units[figure] ?? ""].join(" ").trimEnd()
 
+/** Names a run. */
+export const placeOf = (row: Row, side: string, { repetition, repetitions }: Place): string =>
+  `${row.name.padEnd(12)} ${repetition}/${repetitions} ${side.padEnd(24)}`
+
 /** One run in a line: its figures, and what the machine did. */
 export const runLine = (row: Row, run: Run): string => {
   const figures = Object.entries(run.figures).map(([figure, value]) => `${figure} ${withUnit(figure, value)}`)
   const machine = `load ${run.load.toFixed(1)}, steal ${run.steal.toFixed(1)} %, foreign ${run.foreign.toFixed(1)} %`
-  return (
-    `${row.name.padEnd(12)} ${run.repetition}/${run.repetitions} ${run.side.padEnd(24)} ${figures.join(", ")}` +
-    `   [${machine}]${run.disturbed ? " disturbed" : ""}`
-  )
+  return `${placeOf(row, run.side, run)} ${figures.join(", ")}` + `   [${machine}]${run.disturbed ? " disturbed" : ""}`
 }
 
 /** A bar or an aim, or nothing where there is none. */

@@ -72,11 +72,14 @@ const toJson = ({ failures, machine, options, results }: Written): string =>
   )
 
 /** Writes everything to the directory, and the JSON to a file of its own where one is named. */
-export const write = (written: Written, directory: string, file: string | undefined): Effect.Effect<void> =>
-  Effect.promise(async () => {
-    const json = toJson(written)
-    await writeFile(join(directory, "results.json"), json)
-    await writeFile(join(directory, "results.txt"), `${written.machine}\n\n${Report.show(written.results)}\n`)
-    await writeFile(join(directory, "ratios.svg"), Plot.svg(written.results))
-    if (file !== undefined) await writeFile(file, json)
+export const write = (written: Written, directory: string, file: string | undefined): Effect.Effect<void, Error> =>
+  Effect.tryPromise({
+    try: async () => {
+      const json = toJson(written)
+      await writeFile(join(directory, "results.json"), json)
+      await writeFile(join(directory, "results.txt"), `${written.machine}\n\n${Report.show(written.results)}\n`)
+      await writeFile(join(directory, "ratios.svg"), Plot.svg(written.results))
+      if (file !== undefined) await writeFile(file, json)
+    },
+    catch: (cause) => new Error(`the results cannot be written: ${String(cause)}`)
   })

@@ -11,9 +11,9 @@ import * as Summary from "./Summary.ts"
 
 const of = (limits: Omit<Comparison, "title" | "of" | "against">): Row => ({
   name: "made-up",
-  title: "a row <made> & up",
+  title: "a row that is made up",
   sides: ["ours", "theirs"].map((name) => ({ name, run: Effect.succeed({}) })),
-  comparisons: [compare("throughput", "rate", ["ours", "theirs"], limits)]
+  comparisons: [compare("<through> & put", "rate", ["ours", "theirs"], limits)]
 })
 
 const run = (side: string, rate: number, more: Partial<Run> = {}): Run => ({
@@ -90,13 +90,13 @@ describe("what is shown", () => {
 
   it("names a missed bar, and how many runs were disturbed", () => {
     const text = Report.show([shown])
-    expect(text).toMatch(/throughput: ours \/ theirs +2\.00 +1\.00 \.\. 4\.00 +≥ 2\.1 +≥ 3 +MISSES THE BAR/)
+    expect(text).toMatch(/<through> & put: ours \/ theirs +2\.00 +1\.00 \.\. 4\.00 +≥ 2\.1 +≥ 3 +MISSES THE BAR/)
     expect(text).toContain("3 runs, 1 DISTURBED")
   })
 
   it("is drawn with every text escaped", () => {
     const svg = Plot.svg([shown])
-    expect(svg).toContain("a row &lt;made&gt; &amp; up; throughput: ours / theirs")
+    expect(svg).toContain("made-up; &lt;through&gt; &amp; put: ours / theirs")
     expect(svg.match(/<circle/g)).toHaveLength(1)
     expect(svg).toContain("bar ≥ 2.1, aim ≥ 3")
   })

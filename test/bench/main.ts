@@ -29,18 +29,22 @@ const usage = `npm run bench -- [options] [ROW…]
 The table, all figures of each run and a plot go to a directory that is named at the start and at the end.
 Ends with 1 where a bar is missed or a row failed.`
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    list: { type: "boolean", default: false },
-    reps: { type: "string" },
-    retries: { type: "string", default: "2" },
-    quick: { type: "boolean", default: false },
-    aof: { type: "boolean", default: false },
-    json: { type: "string" },
-    profile: { type: "string" },
-    help: { type: "boolean", default: false }
-  }
+const given = Effect.try({
+  try: () =>
+    parseArgs({
+      allowPositionals: true,
+      options: {
+        list: { type: "boolean", default: false },
+        reps: { type: "string" },
+        retries: { type: "string", default: "2" },
+        quick: { type: "boolean", default: false },
+        aof: { type: "boolean", default: false },
+        json: { type: "string" },
+        profile: { type: "string" },
+        help: { type: "boolean", default: false }
+      }
+    }),
+  catch: (cause) => new Error(`${cause instanceof Error ? cause.message : String(cause)}\n${usage}`)
 })
 
 const whole = (name: string, text: string, min: number): Effect.Effect<number, Error> => {
@@ -50,22 +54,29 @@ const whole = (name: string, text: string, min: number): Effect.Effect<number, E
     : Effect.fail(new Error(`--${name}: expected a whole number from ${min}\n${usage}`))
 }
 
-const chosen = Effect.suspend(() => {
+const choose = Effect.fnUntraced(function* (positionals: ReadonlyArray<string>) {
   const names = rows.map((row) => row.name)
   const unknown = positionals.filter((name) => !names.includes(name))
   if (unknown.length > 0) {
-    return Effect.fail(new Error(`there is no row ${unknown.join(", ")}; there are ${names.join(", ")}`))
+    return yield* Effect.fail(new Error(`there is no row ${unknown.join(", ")}; there are ${names.join(", ")}`))
   }
-  return Effect.succeed(positionals.length === 0 ? rows : rows.filter((row) => positionals.includes(row.name)))
+  return positionals.length === 0 ? rows : rows.filter((row) => positionals.includes(row.name))
 })
 
+/** A line that the figures of the run replace, where it is not kept in a file. */
+const begin = (text: string) =>
+  Effect.sync(() => {
+    if (process.stderr.isTTY) process.stderr.write(`${text} …\r`)
+  })
+
 const main = Effect.gen(function* () {
+  const { positionals, values } = yield* given
   if (values.help) return yield* Effect.as(Console.log(usage), 0)
   if (values.list) {
     yield* Effect.forEach(rows, ({ name, title }) => Console.log(`${name.padEnd(14)}${title}`))
     return 0
   }
-  const wanted = yield* chosen
+  const wanted = yield* choose(positionals)
   const repetitions = yield* whole("reps", values.reps ?? (values.quick ? "2" : "5"), 1)
   const retries = yield* whole("retries", values.retries, 0)
   const profile = values.profile === undefined ? undefined : resolve(values.profile)
@@ -80,21 +91,25 @@ const main = Effect.gen(function* () {
   yield* Console.error(`${machine}\n${wanted.length} rows, results in ${directory}`)
   const results: Array<Bench.Result> = []
   const failures: Array<Results.Failure> = []
+  const options = process.argv.slice(2).join(" ")
+  const write = Effect.suspend(() => Results.write({ machine, options, results, failures }, directory, values.json))
   const runRow = Effect.fnUntraced(function* (row: Row) {
     const outcome = yield* Effect.exit(
       Bench.run(row, {
         repetitions,
         retries,
         waits: true,
+        begins: (of, side, place) => begin(Report.placeOf(of, side, place)),
         progress: (of, run) => Console.error(Report.runLine(of, run))
       })
     )
     if (Exit.isSuccess(outcome)) results.push(outcome.value)
     else if (Cause.isInterrupted(outcome.cause)) yield* outcome
     else failures.push({ row: row.name, detail: String(Cause.squash(outcome.cause)) })
-    const options = process.argv.slice(2).join(" ")
-    yield* Results.write({ machine, options, results, failures }, directory, values.json)
+    yield* write
   })
+  // Now as well, for a file that cannot be written should not be found after an hour.
+  yield* write
   yield* Effect.forEach(wanted, runRow, { discard: true }).pipe(Effect.provide(stage))
   yield* Console.log(`\n${Report.show(results)}\n`)
   for (const { detail, row } of failures) yield* Console.error(`${row} failed: ${detail}`)
