@@ -36,7 +36,11 @@ const hurry = Effect.async<void>((resume) => {
   onHurry = () => resume(Effect.void)
 })
 
-Cli.run(process.argv.slice(2), { version: manifest.version, pid: process.pid, hangUp, hurry }).pipe(
+/** The path of the link that was called, as npm installs one for each name. */
+const [, called = ""] = process.argv
+const name = /\bprivacyidea-queue-huey$/.test(called) ? "privacyidea-queue-huey" : "edumfa-queue-huey"
+
+Cli.run(process.argv.slice(2), { name, version: manifest.version, pid: process.pid, hangUp, hurry }).pipe(
   Effect.tap((code) =>
     Effect.sync(() => {
       process.exitCode = code

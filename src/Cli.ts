@@ -8,53 +8,79 @@ import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import { canonical } from "./Cli/argv.ts"
-import { text } from "./Cli/help.ts"
+import * as Check from "./Cli/Check.ts"
+import * as Drain from "./Cli/Drain.ts"
+import * as Given from "./Cli/Given.ts"
+import { text, textOf } from "./Cli/help.ts"
+import type { Synopsis } from "./Cli/Option.ts"
+import { options } from "./Cli/options.ts"
 import * as Run from "./Cli/Run.ts"
 
-/** 0: stopped; 1: failed; 2: wrong usage or configuration. */
+/** 0: stopped, or all is well; 1: failed; 2: wrong usage or configuration. */
 export type ExitCode = 0 | 1 | 2
-
-const name = "edumfa-queue-huey"
 
 /** What belongs to the process and not to the program. */
 export interface Process extends Run.Process {
   readonly version: string
 }
 
-const command = (process: Process) =>
-  Command.make(name, { given: Run.options }, ({ given }) => Run.run(given, process)).pipe(
-    Command.withDescription("Sends the mails that eduMFA or privacyIDEA put on their job queue.")
+/** All but the one that runs the worker. */
+const commands: ReadonlyArray<Synopsis> = [Check.synopsis, Drain.synopsis]
+
+/** A command for people: what it says it prints, and its parts write no log in between. */
+const subcommand = <E, R>(
+  { name, options, purpose }: Synopsis,
+  run: (given: Given.Given) => Effect.Effect<void, E, R>,
+  console: Console.Console
+) =>
+  Command.make(name, { given: Given.options(options) }, ({ given }) =>
+    run(given).pipe(Effect.withConsole(console), Logger.withMinimumLogLevel(LogLevel.None))
+  ).pipe(Command.withDescription(purpose))
+
+const command = (process: Process, console: Console.Console) =>
+  Command.make(process.name, { given: Given.options(options) }, ({ given }) => Run.run(given, process)).pipe(
+    Command.withDescription("Sends the mails that eduMFA or privacyIDEA put on their job queue."),
+    Command.withSubcommands([
+      subcommand(Check.synopsis, Check.run, console),
+      subcommand(Drain.synopsis, Drain.run, console)
+    ])
   )
 
 /** @effect/cli prints what is wrong over several lines before it fails with it; here it is said once, in one line. */
-const silent = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Console.consoleWith((console) =>
-    Effect.withConsole(effect, {
-      ...console,
-      error: () => Effect.void,
-      unsafe: { ...console.unsafe, error: () => {} }
-    })
-  )
+const silent = <A, E, R>(effect: Effect.Effect<A, E, R>, console: Console.Console) =>
+  Effect.withConsole(effect, {
+    ...console,
+    error: () => Effect.void,
+    unsafe: { ...console.unsafe, error: () => {} }
+  })
 
 const firstLine = (doc: HelpDoc.HelpDoc) =>
   stripVTControlCharacters(HelpDoc.toAnsiText(doc)).trim().split("\n", 1)[0] ?? ""
 
-const say = (message: string, code: ExitCode) => Effect.as(Console.error(`${name}: ${message}`), code)
+/** Runs what a canonical command line asks for. */
+const perform = (args: ReadonlyArray<string>, process: Process) => {
+  const { name, version } = process
+  if (args.includes("--help")) {
+    const about = commands.find((it) => it.name === args[0])
+    return Console.log(about === undefined ? text(name, commands) : textOf(name, about))
+  }
+  if (args.includes("--version")) return Console.log(version)
+  return Console.consoleWith((console) =>
+    silent(Command.run(command(process, console), { name, version })(["node", name, ...args]), console)
+  )
+}
 
 /** Runs the command line, `argv` without the program's own names, until it ends; never fails. */
 export const run = (
   argv: ReadonlyArray<string>,
   process: Process
-): Effect.Effect<ExitCode, never, CliApp.CliApp.Environment> =>
-  canonical(argv).pipe(
-    Effect.flatMap((args) =>
-      args.includes("--help")
-        ? Console.log(text(name))
-        : args.includes("--version")
-          ? Console.log(process.version)
-          : silent(Command.run(command(process), { name, version: process.version })(["node", name, ...args]))
-    ),
+): Effect.Effect<ExitCode, never, CliApp.CliApp.Environment> => {
+  const say = (message: string, code: ExitCode) => Effect.as(Console.error(`${process.name}: ${message}`), code)
+  return canonical(argv, commands).pipe(
+    Effect.flatMap((args) => perform(args, process)),
     Effect.as<ExitCode>(0),
     Effect.catchTags({
       UsageError: (error) => say(error.message, 2),
@@ -62,8 +88,11 @@ export const run = (
       NoQueue: (error) => say(error.message, 2),
       LogFileError: (error) => say(error.message, 2),
       OldBacklog: (error) => say(error.message, 2),
-      JobStoreError: (error) => say(error.message, 1)
+      JobStoreError: (error) => say(error.message, 1),
+      WorkersAlive: (error) => say(error.message, 1),
+      Wrong: ({ lines }) => Effect.forEach(lines, (line) => say(line, 1)).pipe(Effect.as<ExitCode>(1))
     }),
     Effect.catchAll((error) => say(`${firstLine(error.error)}, see --help`, 2)),
     Effect.provide(CliConfig.layer({ isCaseSensitive: true, showBuiltIns: false, showTypes: false }))
   )
+}

@@ -11,6 +11,7 @@ import type { Literal } from "./EdumfaConfig/CfgFile/Literal.ts"
 import type { Assignment } from "./EdumfaConfig/CfgFile.ts"
 import type { EdumfaConfigError } from "./EdumfaConfig/EdumfaConfigError.ts"
 import * as Environment from "./EdumfaConfig/Environment.ts"
+import type { Product } from "./EdumfaConfig/keys.ts"
 import * as provider from "./EdumfaConfig/provider.ts"
 import * as Settings from "./EdumfaConfig/Settings.ts"
 import * as search from "./EdumfaConfig/search.ts"
@@ -23,34 +24,52 @@ export class EdumfaConfig extends Context.Tag("edumfa-queue/EdumfaConfig")<
   {
     /** The file that was read, or `no configuration file`. */
     readonly source: string
+    /** Whose configuration it is; eduMFA's where nothing tells. */
+    readonly product: Product
+    /** A key as that product calls it. */
+    readonly nameOf: (key: string) => string
+    /** What an operator should know of how it was read, one line each. */
+    readonly notes: ReadonlyArray<string>
     /**
      * Asking for a key of the Redis connection also refuses keys of the queue that are not supported, and a connection
      * that is given both as URL and by single keys.
      */
     readonly get: <A>(config: Config.Config<A>) => Effect.Effect<A, EdumfaConfigError>
+    /** Everything that is wrong with a config, of which `get` says one thing; nothing where that would answer. */
+    readonly check: <A>(config: Config.Config<A>) => Effect.Effect<ReadonlyArray<EdumfaConfigError>>
   }
 >() {}
 
-const noFile = "no configuration file"
+/** The source where no file was read. */
+export const noFile = "no configuration file"
 
-const fromSettings = (settings: Settings.Settings) =>
-  EdumfaConfig.of({ source: settings.source, get: (config) => provider.load(settings, config) })
+const fromSettings = (settings: Settings.Settings, notes: ReadonlyArray<string>) => {
+  const { nameOf, product, source } = settings
+  return EdumfaConfig.of({
+    source,
+    product,
+    nameOf,
+    notes,
+    get: (config) => provider.load(settings, config),
+    check: (config) => provider.check(settings, config)
+  })
+}
 
 /**
  * Reads the file that `file` names, or else the one that eduMFA would read; a file that nobody named may be absent.
  * Variables of the ambient ConfigProvider go before the file: `KEY`, or `KEY_FILE` with the path of a file that holds
- * the value.
+ * the value. Where privacyIDEA's file is read, or none and its variables choose the queue, `PRIVACYIDEA_PI_…` come after
+ * the file, as they do there.
  */
 export const make = Effect.fn("EdumfaConfig.make")(function* (options: { readonly file: Option.Option<string> }) {
   const environment = yield* Environment.make
   const found = yield* search.find(options.file, environment)
+  const product = Option.isSome(found) ? found.value.product : yield* Settings.productOf(environment)
   const source = Option.match(found, { onNone: () => noFile, onSome: ({ path }) => path })
-  const assignments = Option.map(found, ({ path, cfg, dialect }) => ({
-    cfg,
-    dialect,
-    where: (line: number) => `${path}, line ${line}`
-  }))
-  return fromSettings(Settings.make(source, environment, assignments))
+  const assignments = Option.map(found, ({ path, cfg }) => ({ cfg, where: (line: number) => `${path}, line ${line}` }))
+  const rival = Option.isSome(found) ? yield* search.passedBy(found.value, environment) : Option.none()
+  const notes = Option.toArray(rival).map((path) => `${path} is not read, for ${source} is there; --config chooses`)
+  return fromSettings(Settings.make(source, product, environment, assignments), notes)
 })
 
 /** The configuration of a process. */
@@ -68,9 +87,11 @@ export const layerValues = (values: Readonly<Record<string, Literal>>): Layer.La
     fromSettings(
       Settings.make(
         noFile,
+        "eduMFA",
         Environment.none,
-        Option.some({ cfg: { assignments, starImport: undefined }, dialect: "eduMFA", where: () => "given values" })
-      )
+        Option.some({ cfg: { assignments, starImport: undefined }, where: () => "given values" })
+      ),
+      []
     )
   )
 }

@@ -12,6 +12,7 @@ import * as HueyMessage from "./Huey/Message.ts"
 import * as PickleReader from "./Huey/PickleReader.ts"
 import * as PickleWriter from "./Huey/PickleWriter.ts"
 import * as Signature from "./Huey/Signature.ts"
+import * as TimeZone from "./Huey/TimeZone.ts"
 
 /** A job on the wire. */
 export interface Message extends HueyMessage.Message {}
@@ -30,17 +31,20 @@ export interface Options {
   readonly compression?: boolean
   /** Pack with zlib instead of gzip. Default false. */
   readonly useZlib?: boolean
-  /** Whether eta and expiry are UTC; otherwise the local time of this process. Default true. */
+  /** Whether eta and expiry are UTC; otherwise they are local times. Default true. */
   readonly utc?: boolean
+  /** Where those local times are read and written. Default: the zone of this process. */
+  readonly timeZone?: TimeZone.TimeZone
   /** Sign what is written and read only what is signed, as huey's `SignedSerializer`. Default: neither. */
   readonly signing?: Signature.Signing
 }
 
-/** EDUMFA_JOB_QUEUE_COMPRESSION, _USE_ZLIB and _UTC; EDUMFA_QUEUE_WORKER_SIGNING_SECRET and _SALT. */
+/** EDUMFA_JOB_QUEUE_COMPRESSION, _USE_ZLIB and _UTC; EDUMFA_QUEUE_WORKER_SIGNING_SECRET, _SALT and _TIME_ZONE. */
 export const config: Config.Config<Options> = Config.all({
   compression: Config.withDefault(Config.boolean("EDUMFA_JOB_QUEUE_COMPRESSION"), false),
   useZlib: Config.withDefault(Config.boolean("EDUMFA_JOB_QUEUE_USE_ZLIB"), false),
   utc: Config.withDefault(Config.boolean("EDUMFA_JOB_QUEUE_UTC"), true),
+  timeZone: TimeZone.config,
   // Empty ones would sign with nothing: huey refuses them as well.
   secret: Config.redacted("EDUMFA_QUEUE_WORKER_SIGNING_SECRET").pipe(
     Config.validate({ message: "expected a secret", validation: (secret) => Redacted.value(secret) !== "" }),
@@ -70,6 +74,7 @@ const attempt = <A>(act: () => A): Either.Either<A, HueyError> => {
 /** Makes a codec; without options that of an unsigned, uncompressed queue in UTC. */
 export const make = (options: Options = {}): Codec => {
   const { compression = false, useZlib = false, utc = true, signing } = options
+  const zone = utc ? "UTC" : (options.timeZone ?? TimeZone.local())
   const key = signing === undefined ? undefined : Signature.key(signing)
 
   const decode = (message: Uint8Array): Message => {
@@ -80,11 +85,11 @@ export const make = (options: Options = {}): Codec => {
     const bytes = Compression.decompress(Buffer.from(message.buffer, message.byteOffset, message.byteLength))
     if (key === undefined) Signature.refuseSigned(bytes)
     const pickle = key === undefined ? bytes : Signature.verify(bytes, key)
-    return HueyMessage.fromPickle(PickleReader.read(pickle), utc)
+    return HueyMessage.fromPickle(PickleReader.read(pickle), zone)
   }
 
   const encode = (message: Message): Uint8Array => {
-    const pickle = PickleWriter.write(HueyMessage.toPickle(message, utc))
+    const pickle = PickleWriter.write(HueyMessage.toPickle(message, zone))
     const bytes = key === undefined ? pickle : Signature.sign(pickle, key)
     return compression ? Compression.compress(bytes, useZlib) : bytes
   }

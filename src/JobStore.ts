@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type { Drained, DrainOptions, WorkersAlive } from "./JobStore/Drained.ts"
 
 /** Names one grant of one job. The token changes with every grant, so that a former holder can settle nothing. */
 export interface Lease {
@@ -93,6 +94,13 @@ export type Settlement =
       /** One line for the history of the job; absent: nothing happened to it. */
       readonly detail?: string
     }
+  /** Not due by its own time: it goes back to where jobs wait for theirs, at no cost. */
+  | {
+      readonly _tag: "Scheduled"
+      readonly lease: Lease
+      /** Milliseconds since the epoch. */
+      readonly dueAt: number
+    }
   | { readonly _tag: "Dead"; readonly lease: Lease; readonly letter: DeadLetter }
   | { readonly _tag: "Released"; readonly lease: Lease }
 
@@ -140,6 +148,9 @@ export interface Counts {
   readonly dead: number
 }
 
+/** Where a message may be, by the same words as {@link Counts}; dead letters hold none. */
+export type Place = Exclude<keyof Counts, "dead">
+
 /** `Unavailable`: it does not answer now and may later; `Refused`: it answers that it will not. */
 export class JobStoreError extends Data.TaggedError("JobStoreError")<{
   readonly reason: "Unavailable" | "Refused"
@@ -152,9 +163,15 @@ export class JobStoreError extends Data.TaggedError("JobStoreError")<{
 }
 
 /** The configuration names no queue, so that there is nothing a worker could take from. */
-export class NoQueue extends Data.TaggedError("NoQueue")<{ readonly source: string }> {
+export class NoQueue extends Data.TaggedError("NoQueue")<{
+  readonly source: string
+  /** The line that switches it on. */
+  readonly line: string
+  /** How the configuration was read. */
+  readonly notes: ReadonlyArray<string>
+}> {
   override get message() {
-    return `the job queue is off, set EDUMFA_JOB_QUEUE_CLASS = 'edumfa.lib.queues.huey_queue.HueyQueue' in ${this.source}`
+    return [`the job queue is off, set ${this.line} in ${this.source}`, ...this.notes].join("; ")
   }
 }
 
@@ -182,9 +199,21 @@ export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
       free: number,
       suspects?: number
     ) => Effect.Effect<Exchange, JobStoreError>
-    /** Extends leases by their full length; for each, in order: whether it was still held. */
+    /**
+     * Extends leases by their full length; for each, in order: whether it was still held. It is the worker's sign of life, also
+     * without any.
+     */
     readonly extend: (leases: ReadonlyArray<Lease>) => Effect.Effect<ReadonlyArray<boolean>, JobStoreError>
     readonly counts: Effect.Effect<Counts, JobStoreError>
+    /** How many workers gave a sign of life within the last lease and have not stopped since. */
+    readonly workers: Effect.Effect<number, JobStoreError>
+    /** Some of the messages of a place, at most `limit`, without taking them; of what waits the oldest comes first. */
+    readonly peek: (place: Place, limit: number) => Effect.Effect<ReadonlyArray<Uint8Array>, JobStoreError>
+    /**
+     * Looks at some of the jobs that wait for their time, and puts those whose own time has come in front of what waits; how
+     * many. Called again and again it sees all of them.
+     */
+    readonly advance: (isDue: (bytes: Uint8Array) => boolean) => Effect.Effect<number, JobStoreError>
     /** Returns when something may have arrived, or after a while: a hint to exchange, never a promise. */
     readonly arrival: Effect.Effect<void, JobStoreError>
     /** Throws away what leads to the store and makes it anew; what is under way fails. For a link that is stuck. */
@@ -197,7 +226,7 @@ export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
     readonly admit: (limit: number, decision: BacklogDecision | undefined) => Effect.Effect<Admission, JobStoreError>
     /** Buries some of the messages that a decision was about; answers with how many are left. */
     readonly buryBacklog: (letter: (bytes: Uint8Array) => DeadLetter) => Effect.Effect<number, JobStoreError>
-    /** Puts all that is in custody back where other kinds of workers find it, the oldest to be taken first; how many. */
-    readonly drain: Effect.Effect<number, JobStoreError>
+    /** Puts all that is in custody back where other kinds of workers find it, the oldest to be taken first. */
+    readonly drain: (options: DrainOptions) => Effect.Effect<Drained, JobStoreError | WorkersAlive>
   }
 >() {}

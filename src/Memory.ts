@@ -12,6 +12,7 @@ import * as Queue from "effect/Queue"
 import * as Huey from "./Huey.ts"
 import * as Producer from "./JobQueue/Producer.ts"
 import { JobQueue } from "./JobQueue.ts"
+import type { Drained } from "./JobStore/Drained.ts"
 import {
   type Buried,
   type DeadLetter,
@@ -20,6 +21,7 @@ import {
   JobStore,
   type Lease,
   maxDeliveries,
+  type Place,
   poison,
   type Settlement,
   suspectFrom
@@ -35,6 +37,8 @@ interface Entry {
   token: string | undefined
   deliveries: number
   attempts: number
+  /** Whether it waits for its own time, and not to be tried again. */
+  scheduled: boolean
   readonly firstTakenAt: number
   /** The end of the lease while there is a token, else the time before which it is not granted. */
   until: number
@@ -61,6 +65,11 @@ class State {
         entry.deliveries = 0
         entry.bytes = settlement.bytes ?? entry.bytes
         entry.until = now + settlement.delay
+        break
+      case "Scheduled":
+        entry.deliveries = 0
+        entry.scheduled = true
+        entry.until = settlement.dueAt
         break
       case "Dead":
         this.entries.delete(settlement.lease.id)
@@ -97,6 +106,7 @@ class State {
       entry.token = token
       entry.until = now + lease
       entry.deliveries += 1
+      entry.scheduled = false
       const { bytes, deliveries, attempts, firstTakenAt } = entry
       grants.push({ lease: { id, token }, bytes, deliveries, attempts, firstTakenAt })
     }
@@ -111,7 +121,15 @@ class State {
     for (const [id, entry] of due.splice(0, share)) give(id, entry)
     for (const bytes of this.waiting.splice(0, free - grants.length)) {
       const id = String(++this.sequence)
-      const entry: Entry = { bytes, token: undefined, deliveries: 0, attempts: 0, firstTakenAt: now, until: now }
+      const entry: Entry = {
+        bytes,
+        token: undefined,
+        deliveries: 0,
+        attempts: 0,
+        scheduled: false,
+        firstTakenAt: now,
+        until: now
+      }
       this.entries.set(id, entry)
       give(id, entry)
     }
@@ -119,12 +137,29 @@ class State {
     return grants
   }
 
-  /** Puts everything back in front of what waits, the oldest first. */
-  drain(): number {
+  get inHand(): number {
+    return [...this.entries.values()].filter((entry) => entry.token !== undefined).length
+  }
+
+  get scheduled(): number {
+    return [...this.entries.values()].filter((entry) => entry.scheduled).length
+  }
+
+  /** Puts everything back in front of what waits, the oldest first; there is no other schedule than the entries' own. */
+  drain(): Drained {
+    const { inHand } = this
     const oldest = [...this.entries.values()].sort((a, b) => a.firstTakenAt - b.firstTakenAt)
     this.waiting.unshift(...oldest.map((entry) => entry.bytes))
     this.entries.clear()
-    return oldest.length
+    return { arrived: 0, inHand, due: oldest.length - inHand, later: 0 }
+  }
+
+  peek(place: Place, limit: number): ReadonlyArray<Uint8Array> {
+    if (place === "waiting") return this.waiting.slice(0, limit)
+    const placeOf = (entry: Entry): Place =>
+      entry.token !== undefined ? "inHand" : entry.scheduled ? "scheduled" : "retrying"
+    const found = [...this.entries.values()].filter((entry) => placeOf(entry) === place)
+    return found.slice(0, limit).map((entry) => entry.bytes)
   }
 
   holds(lease: Lease): Entry | undefined {
@@ -180,24 +215,23 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
           return entry !== undefined
         })
       ),
-    counts: Effect.sync(() => {
-      const all = [...state.entries.values()]
-      const inHand = all.filter((entry) => entry.token !== undefined).length
-      return {
-        waiting: state.waiting.length,
-        scheduled: 0,
-        inHand,
-        retrying: all.length - inHand,
-        dead: state.dead.length
-      }
-    }),
+    counts: Effect.sync(() => ({
+      waiting: state.waiting.length,
+      scheduled: state.scheduled,
+      inHand: state.inHand,
+      retrying: state.entries.size - state.inHand - state.scheduled,
+      dead: state.dead.length
+    })),
+    workers: Effect.succeed(0),
+    peek: (place, limit) => Effect.sync(() => state.peek(place, limit)),
+    advance: () => Effect.succeed(0),
     arrival: Queue.take(arrivals),
     reconnect: Effect.void,
     notes: [],
     advice: Effect.succeed([]),
     admit: () => Effect.succeed({ _tag: "Admitted" }),
     buryBacklog: () => Effect.succeed(0),
-    drain: Effect.sync(() => state.drain())
+    drain: () => Effect.sync(() => state.drain())
   }
   return { queue, store }
 })

@@ -36,16 +36,6 @@ export type Options = Target & {
   readonly pid: number
 }
 
-/** What eduMFA's configuration says about the log. */
-export interface QueueLoggerConfig {
-  readonly level: LogLevel.LogLevel
-  /** A Python logging configuration, which is not read here. */
-  readonly logConfig: Option.Option<string>
-}
-
-/** The file of a worker that is given none: eduMFA's, in the directory where it was started. */
-const defaultPath = "edumfa-queue.log"
-
 /** Python's logging levels by the names they have in a configuration. */
 const levelNumbers: Readonly<Record<string, number>> = {
   NOTSET: 0,
@@ -82,17 +72,23 @@ const parseLevel = (text: string): Either.Either<LogLevel.LogLevel, ConfigError.
     : Either.right(fromPython(level))
 }
 
-/**
- * `EDUMFA_LOGLEVEL`: a number, a name or `logging.NAME`, default INFO. `EDUMFA_LOGCONFIG`: a path, default none.
- */
-export const config: Config.Config<QueueLoggerConfig> = Config.all({
-  level: Config.string("EDUMFA_LOGLEVEL").pipe(Config.mapOrFail(parseLevel), Config.withDefault(LogLevel.Info)),
-  logConfig: Config.option(Config.nonEmptyString("EDUMFA_LOGCONFIG"))
-})
+/** The least level: `EDUMFA_LOGLEVEL`, a number, a name or `logging.NAME`; default INFO. */
+export const config: Config.Config<LogLevel.LogLevel> = Config.string("EDUMFA_LOGLEVEL").pipe(
+  Config.mapOrFail(parseLevel),
+  Config.withDefault(LogLevel.Info)
+)
 
-/** What the option `-l` means: `-` and `/dev/stdout` are stdout, `/dev/stderr` is stderr, `/dev/null` is nowhere, none is `edumfa-queue.log`. */
-export const target = (logfile: Option.Option<string>): Target => {
-  if (Option.isNone(logfile)) return { target: "File", path: defaultPath, explicit: false }
+/** A Python logging configuration, which is not read here: the path in `EDUMFA_LOGCONFIG`, by default none. */
+export const pythonConfig: Config.Config<Option.Option<string>> = Config.option(
+  Config.nonEmptyString("EDUMFA_LOGCONFIG")
+)
+
+/**
+ * What the option `-l` means: `-` and `/dev/stdout` are stdout, `/dev/stderr` is stderr, `/dev/null` is nowhere, none is
+ * `standard` in the directory where the process was started.
+ */
+export const target = (logfile: Option.Option<string>, standard = "edumfa-queue.log"): Target => {
+  if (Option.isNone(logfile)) return { target: "File", path: standard, explicit: false }
   switch (logfile.value) {
     case "-":
     case "/dev/stdout":

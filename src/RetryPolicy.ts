@@ -48,6 +48,15 @@ export const delay = (policy: RetryPolicy, number: number): number => {
   return Math.min(Duration.toMillis(listed) * factor, Duration.toMillis(policy.maxDelay))
 }
 
+/**
+ * What a worker that knows one delay can keep of a policy: as many retries as delays are listed, in the same time. Of the
+ * standard policy 7 retries, 18 seconds between them: all within the life of a one-time code.
+ */
+export const even = ({ delays }: RetryPolicy): { readonly retries: number; readonly retryDelay: Duration.Duration } => {
+  const mean = delays.reduce((sum, delay) => sum + Duration.toSeconds(delay), 0) / delays.length
+  return { retries: delays.length, retryDelay: Duration.seconds(Math.max(1, Math.round(mean))) }
+}
+
 /** What the decision rests on; times in milliseconds since the epoch. */
 export interface Failed {
   /** Milliseconds to wait by rights: `delay` of the attempts so far, or what the kind of failure asks for. */

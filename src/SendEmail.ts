@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as MimeTree from "./Huey/MimeTree.ts"
 import * as Job from "./Job.ts"
 import * as JobId from "./JobId.ts"
 import { type EnqueueError, type EnqueueOptions, JobQueue } from "./JobQueue.ts"
@@ -29,12 +30,14 @@ const Nested: Schema.Schema<Nested> = Schema.Union(
   Schema.Array(Schema.suspend((): Schema.Schema<Nested> => Nested))
 )
 
+const MimeTreeFromSelf = Schema.declare(MimeTree.isMimeTree, { identifier: "MimeTree" })
+
 /** The arguments on the wire, `(config, recipient, subject, body, sender=None, reply_to=None, mimetype='plain')`. */
 const Arguments = Schema.Struct({
   config: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
   recipient: Nested,
   subject: Schema.NullOr(Schema.String),
-  body: Schema.NullOr(Schema.Union(Schema.String, Schema.Uint8ArrayFromSelf)),
+  body: Schema.NullOr(Schema.Union(Schema.String, Schema.Uint8ArrayFromSelf, MimeTreeFromSelf)),
   sender: Schema.optional(Schema.NullOr(Schema.String)),
   reply_to: Schema.optional(Nested),
   mimetype: Schema.optional(Schema.NullOr(Schema.String))
@@ -51,21 +54,33 @@ const mimetypeOf = (text: string | null | undefined): Effect.Effect<"plain" | "h
     (cause) => new Job.JobFailure({ verdict: "Permanent", reason: "mimetype is neither plain nor html", cause })
   )
 
-const bodyOf = (body: string | Uint8Array | null): Effect.Effect<string, Job.JobFailure> =>
-  body === null || typeof body === "string"
-    ? Effect.succeed(body ?? "")
-    : Effect.try({
-        try: () => new TextDecoder("utf-8", { fatal: true }).decode(body),
-        catch: (cause) => new Job.JobFailure({ verdict: "Permanent", reason: "body is not UTF-8", cause })
-      })
+const permanent = (reason: string, cause: unknown) => new Job.JobFailure({ verdict: "Permanent", reason, cause })
+
+/** The body, and what it is: of a MIME tree that is its own affair, and the argument means nothing. */
+const contentOf = Effect.fnUntraced(function* ({
+  body,
+  mimetype
+}: Arguments): Effect.fn.Return<Pick<Mail, "body" | "mimetype">, Job.JobFailure> {
+  if (MimeTree.isMimeTree(body)) {
+    const mime = yield* Either.mapLeft(MimeTree.toBytes(body), (fault) => permanent(`body: MIME tree: ${fault}`, fault))
+    return { body: { mime } }
+  }
+  const text =
+    body === null || typeof body === "string"
+      ? (body ?? "")
+      : yield* Effect.try({
+          try: () => new TextDecoder("utf-8", { fatal: true }).decode(body),
+          catch: (cause) => permanent("body is not UTF-8", cause)
+        })
+  return { body: text, mimetype: yield* mimetypeOf(mimetype) }
+})
 
 const toMail = Effect.fnUntraced(function* (args: Arguments): Effect.fn.Return<Mail, Job.JobFailure> {
   const replyTo = flat(args.reply_to ?? null)
   return {
     recipient: flat(args.recipient),
     subject: args.subject ?? "",
-    body: yield* bodyOf(args.body),
-    mimetype: yield* mimetypeOf(args.mimetype),
+    ...(yield* contentOf(args)),
     ...(args.sender == null ? {} : { sender: args.sender }),
     ...(replyTo.length === 0 ? {} : { replyTo })
   }
@@ -182,6 +197,12 @@ export const make = ({ maxAges = new Map() }: Options = {}) =>
 
 /** The job with its defaults. */
 export const job = make()
+
+/** The SMTP server that a call of this job names; the rest of the call is not looked at. */
+export const serverOf = ({
+  args: [positional],
+  kwargs: { config }
+}: Job.Call): Either.Either<SmtpServer.SmtpServer, SmtpServer.InvalidServer> => SmtpServer.fromRow(positional ?? config)
 
 /** What became of a mail: it waits on the queue under this id, or the SMTP server has it. */
 export type Sent =

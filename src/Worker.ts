@@ -2,8 +2,8 @@
  * The worker: scheduled fibers that take jobs from a store, perform them and settle them.
  *
  * The take loop exchanges finished attempts for new grants; a wake-up waits for arrivals, and a watchdog sees that the
- * loop comes round; a heartbeat extends the leases in hand; a sweep watches the deadlines; a summary says once a minute
- * what changed. On a stop nothing more is taken, what is in hand gets its grace time, and the rest is released.
+ * loop comes round; a heartbeat extends the leases in hand; a sweep watches the deadlines; a look ahead finds overdue
+ * jobs; a summary says once a minute what changed. A stop takes no more, gives what is in hand its grace, releases the rest.
  */
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
@@ -32,9 +32,11 @@ import * as RetryPolicy from "./RetryPolicy.ts"
 import * as Drain from "./Worker/Drain.ts"
 import * as Guard from "./Worker/Guard.ts"
 import { InHand } from "./Worker/InHand.ts"
+import * as LookAhead from "./Worker/LookAhead.ts"
 import * as Outage from "./Worker/Outage.ts"
 import * as Performer from "./Worker/Performer.ts"
 import * as StoreTime from "./Worker/StoreTime.ts"
+import * as Summary from "./Worker/Summary.ts"
 import * as TakeLoop from "./Worker/TakeLoop.ts"
 import * as Turn from "./Worker/Turn.ts"
 
@@ -59,6 +61,8 @@ export interface Options {
   readonly backlog?: BacklogDecision
   /** Completes when a stop is to release what is in hand at once. Default: never. */
   readonly hurry?: Effect.Effect<void>
+  /** What puts back what is left of the queue in the worker's own keys: the log names it at a stop. Default: nothing. */
+  readonly drainCommand?: string
 }
 
 /** A worker in this process, as a health check sees it. */
@@ -154,16 +158,6 @@ const lasting = <A, E>(what: string, effect: Effect.Effect<A, E>): Effect.Effect
     Effect.zipRight(Effect.logError(`${what} failed: ${thrown(cause)}`), Effect.sleep(Duration.seconds(1)))
   )
 
-const makeSummary = (store: Context.Tag.Service<JobStore>) => {
-  let said = ""
-  return Effect.flatMap(store.counts, ({ waiting, scheduled, inHand, retrying, dead }) => {
-    const line = `waiting ${waiting}, scheduled ${scheduled}, in hand ${inHand}, retrying ${retrying}, dead ${dead}`
-    if (line === said) return Effect.void
-    said = line
-    return Effect.logInfo(line)
-  }).pipe(Effect.catchAll((error) => Effect.logDebug(`no counts: ${error.detail}`)))
-}
-
 /** A worker that takes nothing before it is run. */
 export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Options = {}) {
   const store = yield* JobStore
@@ -208,8 +202,13 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     yield* Guard.pass({ ...guard, limit: options.firstBacklog ?? defaultFirstBacklog })
     yield* Effect.forkScoped(Effect.schedule(lasting("the heartbeat", beat), Schedule.spaced(heartbeat)))
     yield* Effect.forkScoped(Effect.schedule(lasting("the sweep", inHand.sweep), Schedule.spaced("1 second")))
-    yield* Effect.forkScoped(Effect.schedule(lasting("the summary", makeSummary(store)), Schedule.spaced("1 minute")))
+    const lookAhead = LookAhead.make(store, storeTime, codec)
+    yield* Effect.forkScoped(Effect.repeat(lasting("the look ahead", lookAhead), LookAhead.interval))
+    const summary = Summary.make({ store, codec, now: storeTime.now })
+    yield* Effect.forkScoped(Effect.schedule(lasting("the summary", summary), Schedule.spaced("1 minute")))
     const drain = Drain.make({
+      store,
+      command: options.drainCommand,
       inHand,
       turn: take,
       grace: Duration.decode(options.grace ?? defaultGrace),

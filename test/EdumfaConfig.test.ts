@@ -377,7 +377,7 @@ describe("keys of the queue", () => {
     {
       source: "EDUMFA_QUEUE_WORKER_SIGNING_SECRT = 'hunter2'",
       message:
-        "EDUMFA_QUEUE_WORKER_SIGNING_SECRT is unknown; remove it or write one of EDUMFA_QUEUE_WORKER_REDIS_URL, EDUMFA_QUEUE_WORKER_SIGNING_SECRET, EDUMFA_QUEUE_WORKER_SIGNING_SALT, EDUMFA_QUEUE_WORKER_SMTP, EDUMFA_QUEUE_WORKER_EHLO, EDUMFA_QUEUE_WORKER_LEASE, EDUMFA_QUEUE_WORKER_GRACE, EDUMFA_QUEUE_WORKER_HEARTBEAT, EDUMFA_QUEUE_WORKER_FIRST_BACKLOG, EDUMFA_QUEUE_WORKER_MAX_AGES, EDUMFA_QUEUE_WORKER_TIMEOUT"
+        "EDUMFA_QUEUE_WORKER_SIGNING_SECRT is unknown; remove it or write one of EDUMFA_QUEUE_WORKER_REDIS_URL, EDUMFA_QUEUE_WORKER_SIGNING_SECRET, EDUMFA_QUEUE_WORKER_SIGNING_SALT, EDUMFA_QUEUE_WORKER_SMTP, EDUMFA_QUEUE_WORKER_EHLO, EDUMFA_QUEUE_WORKER_LEASE, EDUMFA_QUEUE_WORKER_GRACE, EDUMFA_QUEUE_WORKER_HEARTBEAT, EDUMFA_QUEUE_WORKER_FIRST_BACKLOG, EDUMFA_QUEUE_WORKER_MAX_AGES, EDUMFA_QUEUE_WORKER_TIMEOUT, EDUMFA_QUEUE_WORKER_TIME_ZONE"
     }
   ])("$source", ({ source, message }) =>
     Effect.gen(function* () {
@@ -477,6 +477,103 @@ describe("privacyIDEA's file", () => {
         'Invalid: /etc/privacyidea/pi.cfg, line 1: PI_LOGLEVEL: Expected an integer value but received "x"'
       )
       expect(yield* askAs(text("CLASS"), "")).toBe("Missing: /etc/privacyidea/pi.cfg: PI_JOB_QUEUE_CLASS is not set")
+    })
+  )
+})
+
+describe("privacyIDEA's environment", () => {
+  const url = { PRIVACYIDEA_PI_JOB_QUEUE_URL: "redis://environment" }
+  const classOf = { PRIVACYIDEA_PI_JOB_QUEUE_CLASS: "privacyidea.lib.queues.huey_queue.HueyQueue" }
+
+  /** With these files and variables. */
+  const read = <A>(config: Config.Config<A>, files: Readonly<Record<string, string>>, variables: Variables) =>
+    Effect.flatMap(EdumfaConfig, ({ get }) => get(config)).pipe(
+      Effect.provide(layer({ file: Option.none() })),
+      Effect.provide(Files.layer(files)),
+      Effect.provide(environment(variables)),
+      Effect.match({ onFailure: described, onSuccess: (value) => value })
+    )
+  const file = (source: string) => ({ "/etc/privacyidea/pi.cfg": source })
+
+  it.effect("is read before the file: the file wins", () =>
+    Effect.gen(function* () {
+      expect(yield* read(connection, file("A = 1\n"), url)).toStrictEqual({ url: "redis://environment" })
+      const other = "PI_JOB_QUEUE_URL = 'redis://file'\n"
+      expect(yield* read(connection, file(other), url)).toStrictEqual({ url: "redis://file" })
+      expect(yield* read(connection, file("PI_JOB_QUEUE_URL = None\n"), url)).toStrictEqual({})
+      // Our own goes before both.
+      const ours = { ...url, EDUMFA_JOB_QUEUE_URL: "redis://ours" }
+      expect(yield* read(connection, file(other), ours)).toStrictEqual({ url: "redis://ours" })
+    })
+  )
+
+  it.effect("is one configuration together with the file, as in Flask", () =>
+    Effect.gen(function* () {
+      expect(yield* read(connection, file("PI_JOB_QUEUE_HOST = 'h'\n"), url)).toBe(
+        "OverDetermined: /etc/privacyidea/pi.cfg, line 1: PRIVACYIDEA_PI_JOB_QUEUE_URL and PI_JOB_QUEUE_HOST both name the connection; keep the URL or the single keys"
+      )
+      const port = { PRIVACYIDEA_PI_JOB_QUEUE_PORT: "6380" }
+      expect(yield* read(connection, file("PI_JOB_QUEUE_HOST = 'h'\n"), port)).toStrictEqual({ host: "h", port: 6380 })
+      expect(yield* read(connection, file("PI_JOB_QUEUE_URL = f()\n"), url)).toContain("PI_JOB_QUEUE_URL is computed")
+    })
+  )
+
+  it.effect("holds JSON, or text", () =>
+    Effect.gen(function* () {
+      const name = (value: string) =>
+        read(Config.withDefault(text("NAME"), "huey"), file("A = 1\n"), { PRIVACYIDEA_PI_JOB_QUEUE_NAME: value })
+      expect(yield* name("mfa")).toBe("mfa")
+      expect(yield* name('"mfa"')).toBe("mfa")
+      expect(yield* name("null")).toBe("huey")
+      expect(yield* name("7")).toBe("7")
+      expect(yield* name('["mfa"]')).toBe(
+        "Invalid: environment: PRIVACYIDEA_PI_JOB_QUEUE_NAME: Expected a single value"
+      )
+      const ages = { PRIVACYIDEA_EDUMFA_QUEUE_WORKER_MAX_AGES: '{"otp": 300}' }
+      expect(
+        yield* read(Config.hashMap(Config.integer(), "EDUMFA_QUEUE_WORKER_MAX_AGES"), file("A = 1\n"), ages)
+      ).toStrictEqual(HashMap.make(["otp", 300]))
+    })
+  )
+
+  it.effect("suffices where it chooses the queue and there is no file", () =>
+    Effect.gen(function* () {
+      expect(yield* read(connection, {}, { ...url, ...classOf })).toStrictEqual({ url: "redis://environment" })
+      expect(yield* read(text("NAME"), {}, classOf)).toBe(
+        "Missing: no configuration file: PI_JOB_QUEUE_NAME is not set"
+      )
+      expect(yield* read(connection, {}, url)).toStrictEqual({})
+    })
+  )
+
+  it.effect("means nothing beside eduMFA's file", () =>
+    Effect.gen(function* () {
+      expect(yield* read(connection, { "/etc/edumfa/edumfa.cfg": "A = 1\n" }, { ...url, ...classOf })).toStrictEqual({})
+    })
+  )
+})
+
+describe("notes", () => {
+  const edumfa = "/etc/edumfa/edumfa.cfg"
+  const pi = "/etc/privacyidea/pi.cfg"
+  const notes = (files: ReadonlyArray<string>, variables: Variables = {}, option?: string) =>
+    Effect.map(EdumfaConfig, (config) => config.notes).pipe(
+      Effect.provide(layer({ file: Option.fromNullable(option) })),
+      Effect.provide(Files.layer(Object.fromEntries(files.map((path) => [path, "A = 1\n"])))),
+      Effect.provide(environment(variables))
+    )
+
+  it.effect("say that privacyIDEA's file is passed by where both are there", () =>
+    Effect.gen(function* () {
+      const said = [`${pi} is not read, for ${edumfa} is there; --config chooses`]
+      expect(yield* notes([edumfa, pi])).toStrictEqual(said)
+      expect(yield* notes([edumfa, "/p.cfg"], { PRIVACYIDEA_CONFIGFILE: "/p.cfg" })).toStrictEqual([
+        `/p.cfg is not read, for ${edumfa} is there; --config chooses`
+      ])
+      expect(yield* notes([edumfa])).toStrictEqual([])
+      expect(yield* notes([pi])).toStrictEqual([])
+      expect(yield* notes([edumfa, pi], { EDUMFA_CONFIGFILE: pi })).toStrictEqual([])
+      expect(yield* notes([edumfa, pi, "/o.cfg"], {}, "/o.cfg")).toStrictEqual([])
     })
   )
 })

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSy
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "@effect/vitest"
+import type * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -128,26 +129,25 @@ describe("layer", () => {
 })
 
 describe("target", () => {
-  it.each<[string | undefined, QueueLogger.Target]>([
+  it.each<[string | undefined, QueueLogger.Target, string?]>([
     [undefined, { target: "File", path: "edumfa-queue.log", explicit: false }],
+    [undefined, { target: "File", path: "privacyidea-queue.log", explicit: false }, "privacyidea-queue.log"],
     ["edumfa-queue.log", { target: "File", path: "edumfa-queue.log", explicit: true }],
     ["/var/log/q.log", { target: "File", path: "/var/log/q.log", explicit: true }],
     ["-", { target: "Stream", stream: "stdout" }],
     ["/dev/stdout", { target: "Stream", stream: "stdout" }],
     ["/dev/stderr", { target: "Stream", stream: "stderr" }]
-  ])("of %s", (logfile, expected) => {
-    expect(QueueLogger.target(Option.fromNullable(logfile))).toEqual(expected)
+  ])("of %s", (logfile, expected, standard) => {
+    expect(QueueLogger.target(Option.fromNullable(logfile), standard)).toEqual(expected)
   })
 })
 
 describe("config", () => {
-  const load = (values: Record<string, string>) =>
+  const load = <A>(config: Config.Config<A>, values: Record<string, string>) =>
     Effect.runSync(
-      Effect.either(
-        Effect.withConfigProvider(QueueLogger.config, ConfigProvider.fromMap(new Map(Object.entries(values))))
-      )
+      Effect.either(Effect.withConfigProvider(config, ConfigProvider.fromMap(new Map(Object.entries(values)))))
     )
-  const level = (text: string) => Either.map(load({ EDUMFA_LOGLEVEL: text }), (loaded) => loaded.level.label)
+  const level = (text: string) => Either.map(load(QueueLogger.config, { EDUMFA_LOGLEVEL: text }), ({ label }) => label)
 
   it.each([
     ["0", "ALL"],
@@ -183,9 +183,10 @@ describe("config", () => {
   })
 
   it("has defaults", () => {
-    expect(load({})).toEqual(Either.right({ level: LogLevel.Info, logConfig: Option.none() }))
-    expect(load({ EDUMFA_LOGCONFIG: "/etc/edumfa/logging.cfg" })).toEqual(
-      Either.right({ level: LogLevel.Info, logConfig: Option.some("/etc/edumfa/logging.cfg") })
+    expect(load(QueueLogger.config, {})).toEqual(Either.right(LogLevel.Info))
+    expect(load(QueueLogger.pythonConfig, {})).toEqual(Either.right(Option.none()))
+    expect(load(QueueLogger.pythonConfig, { EDUMFA_LOGCONFIG: "/srv/logging.cfg" })).toEqual(
+      Either.right(Option.some("/srv/logging.cfg"))
     )
   })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
@@ -11,6 +12,19 @@ describe("RetryPolicy", () => {
     expect(numbers.map((number) => RetryPolicy.delay(RetryPolicy.standard, number) / 1_000)).toEqual([
       1, 2, 5, 10, 20, 30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600, 3_600
     ])
+  })
+
+  it("is kept by a worker that knows one delay as far as it can", () => {
+    const even = (...seconds: readonly [number, ...ReadonlyArray<number>]) => {
+      const [first, ...rest] = seconds
+      const delays = [Duration.seconds(first), ...rest.map((delay) => Duration.seconds(delay))] as const
+      const { retries, retryDelay } = RetryPolicy.even({ ...RetryPolicy.standard, delays })
+      return [retries, Duration.toSeconds(retryDelay)]
+    }
+    expect(even(1, 2, 5, 10, 20, 30, 60)).toEqual([7, 18])
+    expect(even(3_600)).toEqual([1, 3_600])
+    // huey puts a job with no delay back at once, which spins.
+    expect(even(0.1, 0.1)).toEqual([2, 1])
   })
 
   it("stays finite however often a job fails", () => {

@@ -1,10 +1,15 @@
+import { readFileSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as EncKey from "../src/EdumfaConfig/EncKey.ts"
+import * as MimeTree from "../src/Huey/MimeTree.ts"
+import { Instance, Tuple } from "../src/Huey/PickleValue.ts"
+import * as Huey from "../src/Huey.ts"
 import * as Job from "../src/Job.ts"
 import * as NoneQueue from "../src/JobQueue/None.ts"
 import { JobStore } from "../src/JobStore.ts"
@@ -157,6 +162,63 @@ describe("SendEmail", () => {
       })
     })
   )
+
+  describe("a MIME tree as the body", () => {
+    const codec = Huey.make()
+    const sample = readFileSync(new URL("./fixtures/mime-trees/edumfa-html.p5.msg", import.meta.url))
+    const message = Either.getOrThrow(codec.decode(sample))
+    const attempt = { jobId: "id", number: 1, firstTakenAt: 0, expiresAt: undefined, stop: StopSignal.never }
+    const perform = (call: Job.Call) => Effect.flatMap(SendEmail.job.prepare(call), ({ perform }) => perform(attempt))
+    const bodyOf = (call: Job.Call) =>
+      Effect.gen(function* () {
+        yield* perform(call)
+        const { mail } = yield* Effect.flatMap(Recording.Outbox, (outbox) => outbox.next)
+        return mail
+      }).pipe(Effect.provide(Recording.layer))
+
+    it.effect("is mailed as the bytes it stands for, whatever the mimetype says", () =>
+      Effect.gen(function* () {
+        const [config, recipient, subject, body] = message.call.args
+        const tree = MimeTree.isMimeTree(body) ? body : expect.fail("no tree")
+        const mime = Either.getOrThrow(MimeTree.toBytes(tree))
+        const mail = yield* bodyOf({ args: [config, recipient, subject, body, null, null, "whatever"], kwargs: {} })
+        expect(mail).toEqual({ recipient: ["ada@example.org"], subject: "Your new token", body: { mime } })
+        expect((yield* bodyOf({ args: [config, recipient, subject], kwargs: { body } })).body).toEqual({ mime })
+      })
+    )
+
+    it.effect("stays the same where some recipients were refused for now", () =>
+      Effect.gen(function* () {
+        const refused = [{ recipient: "ada@example.org", verdict: "Transient", code: 451, reason: "451 busy" }] as const
+        const failure = yield* Effect.flip(
+          Effect.provide(perform(message.call), answering(Effect.succeed({ accepted: [], refused })))
+        )
+        const { remaining } = failure instanceof Job.JobFailure ? failure : expect.fail("no failure of the job")
+        const rewritten = Huey.withCall(message, remaining ?? expect.fail("nothing remains"))
+        const again = Either.getOrThrow(codec.decode(Either.getOrThrow(codec.encode(rewritten))))
+        expect(again.call.args[1]).toEqual(["ada@example.org"])
+        expect(yield* bodyOf(again.call)).toEqual(yield* bodyOf(message.call))
+      })
+    )
+
+    it.effect("that has no bytes is dead, and one in another place is refused", () =>
+      Effect.gen(function* () {
+        const [config, recipient, subject, body] = message.call.args
+        const never = answering(Effect.dieMessage("nothing may be sent"))
+        const why = (call: Job.Call) => Effect.flip(Effect.provide(perform(call), never))
+        const headers = [Tuple.make(["Content-Type", "text/plain\nBcc: evil@evil.example"])]
+        const tree = body instanceof Instance ? body : expect.fail("no tree")
+        const hostile = new Instance(tree.module, tree.name, [])
+        hostile.state = { ...tree.state, _headers: headers }
+        expect(yield* why({ args: [config, recipient, subject, hostile], kwargs: {} })).toMatchObject({
+          verdict: "Permanent",
+          reason: "body: MIME tree: header"
+        })
+        expect((yield* why({ args: [config, body, subject, "x"], kwargs: {} }))._tag).toBe("ParseError")
+        expect((yield* why({ args: [config, recipient, body, "x"], kwargs: {} }))._tag).toBe("ParseError")
+      })
+    )
+  })
 
   it.live("reaches a real mail server both ways", () =>
     Effect.gen(function* () {

@@ -100,7 +100,7 @@ describe("Worker", () => {
     Effect.gen(function* () {
       const { enqueue, next, seen } = yield* start((text) => (text === "short" ? fail("Transient") : Effect.void))
       yield* enqueue("late", { delay: "1 minute" })
-      yield* settled({ ...empty, retrying: 1 })
+      yield* settled({ ...empty, scheduled: 1 })
       yield* TestClock.adjust("59 seconds")
       expect(yield* Queue.size(seen)).toBe(0)
       yield* TestClock.adjust("1 second")
@@ -213,7 +213,7 @@ describe("Worker", () => {
         policy: { ...steady, maxAge: Duration.minutes(1) }
       })
       yield* enqueue("a", { delay: "2 minutes" })
-      yield* settled({ ...empty, retrying: 1 })
+      yield* settled({ ...empty, scheduled: 1 })
       yield* TestClock.adjust("2 minutes")
       expect(yield* next).toMatchObject({ number: 1 })
       yield* settled({ ...empty, retrying: 1 })

@@ -1,7 +1,7 @@
 /**
  * The command without a subcommand: runs the worker on the configured queue.
  */
-import * as CliOption from "@effect/cli/Options"
+import { resolve } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as EncKey from "../EdumfaConfig/EncKey.ts"
 import * as EdumfaConfig from "../EdumfaConfig.ts"
+import * as TimeZone from "../Huey/TimeZone.ts"
 import * as Job from "../Job.ts"
 import * as ConfiguredStore from "../JobStore/Configured.ts"
 import { backlogDecisions, type JobStore, type JobStoreError, type NoQueue, type OldBacklog } from "../JobStore.ts"
@@ -22,13 +23,13 @@ import type { LogFileError } from "../QueueLogger/LogFile.ts"
 import * as QueueLogger from "../QueueLogger.ts"
 import * as SendEmail from "../SendEmail.ts"
 import * as Worker from "../Worker.ts"
+import { type Given, value } from "./Given.ts"
 import * as Options from "./options.ts"
-
-/** What was given on the command line, by long name; a flag that was given is "". */
-export type Given = Readonly<Record<string, Option.Option<string>>>
 
 /** What belongs to the process and not to the program. */
 export interface Process {
+  /** What the command was called by. */
+  readonly name: "edumfa-queue-huey" | "privacyidea-queue-huey"
   readonly pid: number
   /** Completes when the operator next asks for a fresh start (SIGHUP). */
   readonly hangUp: Effect.Effect<void>
@@ -36,31 +37,27 @@ export interface Process {
   readonly hurry: Effect.Effect<void>
 }
 
-const toCliOption = (row: Options.Option): CliOption.Options<Option.Option<string>> =>
-  row.kind === "flag"
-    ? CliOption.map(CliOption.boolean(row.long), (given) => (given ? Option.some("") : Option.none()))
-    : CliOption.optional(CliOption.text(row.long))
-
-/** The table of options, for @effect/cli. */
-export const options: CliOption.Options<Given> = CliOption.all(
-  Object.fromEntries(Options.options.map((row) => [row.long, toCliOption(row)]))
-)
-
-const value = (given: Given, name: (typeof Options.options)[number]["long"]): Option.Option<string> =>
-  given[name] ?? Option.none()
+/** Where a Python logging configuration is looked for that nothing names. */
+const logConfigs = { eduMFA: "/etc/edumfa/logging.cfg", privacyIDEA: "/etc/privacyidea/logging.cfg" } as const
 
 /** Where the log goes, and why it does not go to the file where it does not. */
-const logTarget = Effect.fnUntraced(function* (given: Given, logConfig: Option.Option<string>) {
-  const logfile = value(given, "logfile")
+const logTarget = Effect.fnUntraced(function* (given: Given, standard: string) {
+  const { get, product } = yield* EdumfaConfig.EdumfaConfig
   const fs = yield* FileSystem.FileSystem
-  // As in eduMFA, a file that is not there does not count.
-  const path = Option.getOrElse(logConfig, () => "")
-  const exists = path !== "" && (yield* Effect.orElseSucceed(fs.exists(path), () => false))
-  if (Option.isSome(logfile) || !exists) return { target: QueueLogger.target(logfile), reason: "" }
-  return {
+  const logfile = value(given, "logfile")
+  const target = QueueLogger.target(logfile, standard)
+  if (Option.isSome(logfile)) return { target, reason: "" }
+  const stderr = (reason: string) => ({
     target: { target: "Stream", stream: "stderr" } as const,
-    reason: `${path} is a Python logging configuration, which is not read; give -l FILE to log to a file`
-  }
+    reason: `${reason}; logging to stderr, give -l FILE to log to a file`
+  })
+  // eduMFA's container computes it. Nothing else depends on it, so that it keeps nobody from starting.
+  const named = yield* Effect.either(get(QueueLogger.pythonConfig))
+  if (Either.isLeft(named)) return stderr(named.left.message)
+  const path = Option.getOrElse(named.right, () => logConfigs[product])
+  // As in eduMFA, a file that is not there does not count.
+  const exists = yield* Effect.orElseSucceed(fs.exists(path), () => false)
+  return exists ? stderr(`${path} is a Python logging configuration, which is not read`) : { target, reason: "" }
 })
 
 const noEffect = (given: Given) =>
@@ -71,16 +68,27 @@ const noEffect = (given: Given) =>
 /** All that the configuration and the command line say. */
 interface Settings {
   readonly source: string
+  /** How the configuration and the command line were read, a line each. */
+  readonly notes: ReadonlyArray<string>
   readonly store: Layer.Layer<JobStore>
   readonly mailer: Layer.Layer<Mailer>
   /** The jobs this command knows. */
   readonly jobs: Job.Jobs<Mailer>
   readonly log: QueueLogger.Options
-  /** Why the log does not go to a file, or "". */
-  readonly logReason: string
   /** Whether the key file can be used: it matters when a password needs it. */
   readonly keyFile: Either.Either<void, EncKey.EncKeyError>
   readonly worker: Worker.Options
+}
+
+/** A path that a shell takes as it stands. */
+const plain = /^[\w./@:+-]+$/
+
+/** For a shell, wherever it is typed. */
+const drainCommand = (name: string, source: string): string => {
+  // Where no file was read there is none to name.
+  if (source === EdumfaConfig.noFile) return `${name} drain`
+  const path = resolve(source)
+  return `${name} drain --config ${plain.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`}`
 }
 
 const readSettings = Effect.fnUntraced(function* (
@@ -91,10 +99,11 @@ const readSettings = Effect.fnUntraced(function* (
   EdumfaConfig.EdumfaConfigError | NoQueue,
   EdumfaConfig.EdumfaConfig | FileSystem.FileSystem
 > {
-  const { get, source } = yield* EdumfaConfig.EdumfaConfig
+  const { get, notes, source } = yield* EdumfaConfig.EdumfaConfig
   const store = yield* ConfiguredStore.choose
-  const { level, logConfig } = yield* get(QueueLogger.config)
-  const { target, reason } = yield* logTarget(given, logConfig)
+  const level = yield* get(QueueLogger.config)
+  const zone = yield* get(TimeZone.config)
+  const { target, reason } = yield* logTarget(given, Options.logOf(process.name))
   const wait = value(given, "redis-wait")
   const slots = Option.map(value(given, "workers"), Number)
   const mailer = yield* ConfiguredMailer.choose({
@@ -107,15 +116,21 @@ const readSettings = Effect.fnUntraced(function* (
   )
   return {
     source,
+    notes: [
+      `the schedule is read as written in ${zone.id}`,
+      ...notes,
+      ...(reason === "" ? [] : [reason]),
+      ...noEffect(given)
+    ],
     store,
     mailer: Layer.provide(mailer, breakers),
     jobs: Job.jobs(SendEmail.make(yield* get(SendEmail.config))),
     log: { ...target, level, pid: process.pid },
-    logReason: reason,
     keyFile: yield* Effect.either(EncKey.check),
     worker: {
       ...(yield* get(Worker.config)),
       hurry: process.hurry,
+      drainCommand: drainCommand(process.name, source),
       ...(Option.isSome(backlog) ? { backlog: backlog.value } : {}),
       ...(Option.isSome(slots) ? { slots: slots.value } : {}),
       ...(Option.isSome(wait) ? { storeWait: Duration.seconds(Number(wait.value)) } : {})
@@ -123,11 +138,9 @@ const readSettings = Effect.fnUntraced(function* (
   }
 })
 
-const startBlock = (given: Given, { source, logReason, keyFile }: Settings) =>
+const startBlock = ({ source, notes, keyFile }: Settings) =>
   Effect.gen(function* () {
-    yield* Effect.logInfo(`configuration: ${source}`)
-    if (logReason !== "") yield* Effect.logInfo(logReason)
-    yield* Effect.forEach(noEffect(given), (line) => Effect.logInfo(line), { discard: true })
+    yield* Effect.forEach([`configuration: ${source}`, ...notes], (line) => Effect.logInfo(line), { discard: true })
     // Jobs without a password, or with a clear one, do without the key file.
     if (Either.isLeft(keyFile)) yield* Effect.logWarning(keyFile.left.message)
   })
@@ -153,9 +166,9 @@ const renewed = (process: Process, read: Read): Effect.Effect<Settings, never, F
   )
 
 /** One life of the worker: until it is interrupted, fails, or is to start anew with the settings it answers with. */
-const live = (given: Given, process: Process, read: Read, settings: Settings) =>
+const live = (process: Process, read: Read, settings: Settings) =>
   Effect.acquireUseRelease(
-    startBlock(given, settings).pipe(
+    startBlock(settings).pipe(
       Effect.zipRight(Worker.run(settings.jobs, settings.worker)),
       Effect.provide(Layer.merge(settings.store, settings.mailer)),
       // Its end is told where it is joined.
@@ -181,5 +194,5 @@ export const run = (
       Effect.map(({ worker: { storeWait, ...worker }, ...settings }) => ({ ...settings, worker }))
     )
     let settings: Settings = yield* read
-    for (;;) settings = yield* live(given, process, readAnew, settings)
+    for (;;) settings = yield* live(process, readAnew, settings)
   })

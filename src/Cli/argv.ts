@@ -6,9 +6,11 @@ import { type ParseArgsConfig, parseArgs } from "node:util"
 import * as Data from "effect/Data"
 import * as Either from "effect/Either"
 import * as Line from "../QueueLogger/Line.ts"
-import { conflicts, type Flag, type Option, options, type Valued } from "./options.ts"
+import type { Flag, Option, Synopsis, Valued } from "./Option.ts"
+import { conflicts, options } from "./options.ts"
 
 export type UsageReason =
+  | "UnknownCommand"
   | "UnknownOption"
   | "AmbiguousOption"
   | "MissingValue"
@@ -26,23 +28,23 @@ export class UsageError extends Data.TaggedError("UsageError")<{
   }
 }
 
-/** What @effect/cli adds to every command, but for its wizard, which asks questions that a worker has no answer to. */
+/**
+ * What @effect/cli adds to every command, but for its wizard, which asks questions that a worker has no answer to, and for
+ * its log level: that is EDUMFA_LOGLEVEL's.
+ */
 type BuiltIn = Pick<Flag, "kind" | "long" | "short"> | Pick<Valued, "kind" | "long" | "short" | "needs" | "accepts">
 
-const oneOf = (...choices: ReadonlyArray<string>) => ({
-  needs: `one of ${choices.join(", ")}`,
-  accepts: (value: string) => choices.includes(value)
-})
+const shells = ["sh", "bash", "fish", "zsh"]
 
 const builtIns: ReadonlyArray<BuiltIn> = [
   { kind: "flag", long: "help", short: "h" },
   { kind: "flag", long: "version", short: undefined },
-  { kind: "choice", long: "completions", short: undefined, ...oneOf("sh", "bash", "fish", "zsh") },
   {
     kind: "choice",
-    long: "log-level",
+    long: "completions",
     short: undefined,
-    ...oneOf("all", "trace", "debug", "info", "warning", "error", "fatal", "none")
+    needs: `one of ${shells.join(", ")}`,
+    accepts: (value) => shells.includes(value)
   }
 ]
 
@@ -51,12 +53,15 @@ interface Known {
   readonly rows: ReadonlyArray<BuiltIn>
   /** Of a long name or of the start of one; several when it is the start of several. */
   readonly byLong: (name: string) => ReadonlyArray<BuiltIn>
+  /** Where an operator reads on. */
+  readonly see: string
 }
 
 /** optparse takes a long name cut short. Names of ours come second, lest they make a start ambiguous that is not in huey. */
-const know = (own: ReadonlyArray<Option>): Known => {
-  const rows: ReadonlyArray<BuiltIn> = [...options, ...own, ...builtIns]
-  const first = new Set<string>(["help", ...options.filter((row) => row.source === "huey").map((row) => row.long)])
+const know = (command: Synopsis | undefined): Known => {
+  const table: ReadonlyArray<Option> = command?.options ?? options
+  const rows: ReadonlyArray<BuiltIn> = [...table, ...builtIns]
+  const first = new Set<string>(["help", ...table.filter((row) => row.source === "huey").map((row) => row.long)])
   return {
     rows,
     byLong: (name) => {
@@ -65,13 +70,16 @@ const know = (own: ReadonlyArray<Option>): Known => {
       const starting = rows.filter((row) => row.long.startsWith(name))
       const preferred = starting.filter((row) => first.has(row.long))
       return preferred.length > 0 ? preferred : starting
-    }
+    },
+    see: command === undefined ? "see --help" : `see ${command.name} --help`
   }
 }
 
+type ParseOptions = NonNullable<ParseArgsConfig["options"]>
+
 /** What parseArgs has to know to tell values from arguments: every name and every start of one that is not ambiguous. */
-const parseOptions = (known: Known): NonNullable<ParseArgsConfig["options"]> => {
-  const result: NonNullable<ParseArgsConfig["options"]> = {}
+const parseOptions = (known: Known): ParseOptions => {
+  const result: ParseOptions = {}
   for (const row of known.rows) {
     const type = row.kind === "flag" ? "boolean" : "string"
     for (let length = 1; length < row.long.length; length += 1) {
@@ -84,6 +92,16 @@ const parseOptions = (known: Known): NonNullable<ParseArgsConfig["options"]> => 
   return result
 }
 
+const tokensOf = (argv: ReadonlyArray<string>, options: ParseOptions) =>
+  parseArgs({ args: [...argv], options, strict: false, tokens: true }).tokens
+
+/** The command that is named by the first argument that is no option and no value of one; none: the worker. */
+const commandOf = (argv: ReadonlyArray<string>, commands: ReadonlyArray<Synopsis>): Synopsis | undefined => {
+  const all: ParseOptions = Object.assign({}, ...[...commands, undefined].map((it) => parseOptions(know(it))))
+  const argument = tokensOf(argv, all).find((token) => token.kind === "positional")
+  return commands.find(({ name }) => name === argument?.value)
+}
+
 /** An argument as it may stand in a line of text. */
 const shown = (argument: string) => (argument === "" ? "an empty value" : Line.escaped(argument.slice(0, 200)))
 
@@ -94,10 +112,10 @@ const find = (known: Known, rawName: string): Either.Either<BuiltIn, UsageError>
     ? known.byLong(rawName.slice(2))
     : known.rows.filter((row) => row.short === rawName.slice(1))
   const [row] = found
-  if (row === undefined) return wrong("UnknownOption", `unknown option ${shown(rawName)}, see --help`)
+  if (row === undefined) return wrong("UnknownOption", `unknown option ${shown(rawName)}, ${known.see}`)
   if (found.length === 1) return Either.right(row)
   const candidates = found.map(({ long }) => `--${long}`).join(", ")
-  return wrong("AmbiguousOption", `ambiguous option ${shown(rawName)} (${candidates}), see --help`)
+  return wrong("AmbiguousOption", `ambiguous option ${shown(rawName)} (${candidates}), ${known.see}`)
 }
 
 interface Token {
@@ -123,33 +141,33 @@ const argument = (row: BuiltIn, { rawName, value, inlineValue }: Token): Either.
   return Either.right(`--${row.long}=${value}`)
 }
 
+/** Nothing that is no option may stand in a command line but a command's name. */
+const stray = (text: string, command: Synopsis | undefined, commands: ReadonlyArray<Synopsis>) => {
+  if (command !== undefined) {
+    return wrong("UnknownCommand", `${command.name} takes options only, got ${shown(text)}, see ${command.name} --help`)
+  }
+  const names = commands.map(({ name }) => name).join(", ")
+  return wrong("UnknownCommand", `unknown command ${shown(text)}; the worker runs without one, others are ${names}`)
+}
+
 /**
- * Makes `argv`, without the program's name, canonical: the options of the worker first, then positional arguments,
- * untouched, then the `own` options of subcommands; each option once, with its last value, which is checked. `--help`,
- * `--version` and `--completions` end it where they stand, as in optparse.
+ * Makes `argv`, without the program's name, canonical: the name of one of the `commands` where it is not the worker that is
+ * to run, then its options, each once, with its last value, which is checked. `--help`, `--version` and `--completions`
+ * end it where they stand, as in optparse.
  */
 export const canonical = (
   argv: ReadonlyArray<string>,
-  own: ReadonlyArray<Option> = []
+  commands: ReadonlyArray<Synopsis> = []
 ): Either.Either<ReadonlyArray<string>, UsageError> => {
-  const known = know(own)
-  const { tokens } = parseArgs({ args: [...argv], options: parseOptions(known), strict: false, tokens: true })
-  const ofSubcommands = new Set(own.map((row) => row.long))
-  // @effect/cli takes its own option only in front of all others.
-  const level: Array<string> = []
+  const command = commandOf(argv, commands)
+  const name = command === undefined ? [] : [command.name]
+  const known = know(command)
   const given = new Map<string, string>()
-  const givenOwn = new Map<string, string>()
   const positionals: Array<string> = []
-  const after: Array<string> = []
-  let ended = false
-  for (const token of tokens) {
-    if (token.kind === "option-terminator") {
-      ended = true
-      continue
-    }
+  for (const token of tokensOf(argv, parseOptions(known))) {
+    if (token.kind === "option-terminator") continue
     if (token.kind === "positional") {
-      if (ended) after.push(token.value)
-      else positionals.push(token.value)
+      positionals.push(token.value)
       continue
     }
     const row = find(known, token.rawName)
@@ -159,28 +177,19 @@ export const canonical = (
     if (Either.isLeft(text)) return Either.left(text.left)
     switch (long) {
       case "help":
-        return Either.right([...positionals, "--help"])
+        return Either.right([...name, text.right])
       case "version":
       case "completions":
         return Either.right([text.right])
-      case "log-level":
-        level.splice(0, 1, text.right)
-        break
-      default: {
-        const values = ofSubcommands.has(long) ? givenOwn : given
+      default:
         // The last value wins, and stands where it was given.
-        values.delete(long)
-        values.set(long, text.right)
-      }
+        given.delete(long)
+        given.set(long, text.right)
     }
   }
-  const conflict = conflicts(new Set(given.keys()))
+  const [extra] = positionals.slice(name.length)
+  if (extra !== undefined) return stray(extra, command, commands)
+  const conflict = command === undefined ? conflicts(new Set(given.keys())) : undefined
   if (conflict !== undefined) return wrong("Conflict", conflict)
-  return Either.right([
-    ...level,
-    ...given.values(),
-    ...positionals,
-    ...givenOwn.values(),
-    ...(after.length === 0 ? [] : ["--", ...after])
-  ])
+  return Either.right([...name, ...given.values()])
 }

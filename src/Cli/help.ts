@@ -1,7 +1,8 @@
 /**
- * The text of `--help`, from the table of options: by groups and with defaults, which @effect/cli does not show.
+ * The text of `--help`, from the tables of options: by groups and with defaults, which @effect/cli does not show.
  */
-import { type Group, type Option, options } from "./options.ts"
+import type { Group, Option, Synopsis } from "./Option.ts"
+import { logOf, options } from "./options.ts"
 
 /** Wide enough for the longest name with its value. */
 const column = 37
@@ -19,28 +20,42 @@ const wrap = (text: string): ReadonlyArray<string> => {
   return lines
 }
 
-const row = (option: Option): string => {
-  const short = option.short === undefined ? "    " : `-${option.short}, `
-  const value = option.kind === "flag" ? "" : ` ${option.placeholder}`
-  const standard = option.kind === "flag" || option.default === undefined ? "" : `, default ${option.default}`
-  const effect = option.effect === "works" ? "" : `; ${option.effect}`
-  const [first, ...rest] = wrap(`${option.help}${standard}${effect}`)
-  const head = `  ${short}--${option.long}${value}`.padEnd(column)
-  return [`${head}${first}`, ...rest.map((line) => " ".repeat(column) + line)].join("\n")
+const entry = (head: string, text: string): string => {
+  const [first, ...rest] = wrap(text)
+  return [`${head.padEnd(column)}${first}`, ...rest.map((line) => " ".repeat(column) + line)].join("\n")
 }
 
-const groups: ReadonlyArray<Group> = ["Logging", "Workers", "Scheduler", "Configuration"]
+const row = (option: Option, name: string): string => {
+  const short = option.short === undefined ? "    " : `-${option.short}, `
+  const value = option.kind === "flag" ? "" : ` ${option.placeholder}`
+  const usual = option.kind === "flag" ? undefined : option.long === "logfile" ? logOf(name) : option.default
+  const standard = usual === undefined ? "" : `, default ${usual}`
+  const effect = option.effect === "works" ? "" : `; ${option.effect}`
+  return entry(`  ${short}--${option.long}${value}`, `${option.help}${standard}${effect}`)
+}
 
-/** The whole text, without a newline at its end. */
-export const text = (name: string): string =>
+const groups: ReadonlyArray<Group> = ["Options", "Logging", "Workers", "Scheduler", "Configuration"]
+
+const tables = (all: ReadonlyArray<Option>, name: string) =>
+  groups.flatMap((group) => {
+    const rows = all.filter((it) => it.group === group)
+    return rows.length === 0 ? [] : ["", `${group}:`, ...rows.map((it) => row(it, name))]
+  })
+
+/** The whole text about the worker, without a newline at its end. */
+export const text = (name: string, commands: ReadonlyArray<Synopsis>): string =>
   [
     `Usage: ${name} [options]`,
+    `       ${name} COMMAND [options]`,
     "",
     "Sends the mails that an eduMFA or privacyIDEA server puts on its job queue.",
-    ...groups.flatMap((group) => ["", `${group}:`, ...options.filter((it) => it.group === group).map(row)]),
+    "",
+    "Commands:",
+    ...commands.map((it) => entry(`  ${it.name}`, it.purpose)),
+    ...tables(options, name),
     "",
     "Other:",
-    "  -h, --help                         show this text",
+    "  -h, --help                         show this text; behind a command, that of the command",
     "      --version                      show the version",
     "      --completions SHELL            print completions for sh, bash, fish or zsh",
     "",
@@ -48,4 +63,15 @@ export const text = (name: string): string =>
     "EDUMFA_QUEUE_WORKER_LEASE, _HEARTBEAT, _TIMEOUT and _GRACE in seconds. The environment goes before",
     "the file.",
     "Exit codes: 0 stopped, 1 failed, 2 wrong usage or configuration."
+  ].join("\n")
+
+/** The text about one command. */
+export const textOf = (name: string, command: Synopsis): string =>
+  [
+    `Usage: ${name} ${command.name} [options]`,
+    "",
+    `${command.purpose}.`,
+    ...tables(command.options, name),
+    "",
+    "Exit codes: 0 all is well, 1 it is not, 2 wrong usage or configuration."
   ].join("\n")

@@ -3,60 +3,15 @@
  */
 
 import { backlogDecisions } from "../JobStore.ts"
-
-/** The headings of the help; the first three are huey's. */
-export type Group = "Logging" | "Workers" | "Scheduler" | "Configuration"
-
-interface Named {
-  /** Without `--`. */
-  readonly long: string
-  /** Without `-`; none for most options of ours. */
-  readonly short: string | undefined
-  /** One line. */
-  readonly help: string
-  readonly group: Group
-  /** Whether it changes what this worker does, and why not where it does not. */
-  readonly effect: "works" | `without effect here: ${string}`
-  readonly source: "huey" | "ours"
-}
-
-/** An option that is given or not. */
-export interface Flag extends Named {
-  readonly kind: "flag"
-}
-
-/** An option with a value. */
-export interface Valued extends Named {
-  readonly kind: "text" | "integer" | "number" | "choice"
-  /** What the help writes for the value. */
-  readonly placeholder: string
-  /** The value when the option is not given; undefined: none. */
-  readonly default: string | number | undefined
-  /** What the value has to be, to be read after "needs". */
-  readonly needs: string
-  readonly accepts: (value: string) => boolean
-}
-
-/** A row of the table. */
-export type Option = Flag | Valued
+import { config, integerThat, isText, numberThat, type Option } from "./Option.ts"
 
 /** The values of `--worker-type`. */
 const workerTypes = ["thread", "greenlet", "process"] as const
 
-/** No leading zeros: Python's optparse reads 010 as eight. */
-const integer = /^(?:0|[1-9]\d*)$/
-const number = /^(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
-
-const integerThat = (holds: (value: number) => boolean) => (text: string) =>
-  integer.test(text) && Number.isSafeInteger(Number(text)) && holds(Number(text))
-
-const numberThat = (holds: (value: number) => boolean) => (text: string) =>
-  number.test(text) && Number.isFinite(Number(text)) && holds(Number(text))
-
 const positive = numberThat((value) => value > 0)
 
-/** A path or a name with a control character in it is a slip of a script. */
-const isText = (text: string) => text !== "" && !/\p{Cc}/u.test(text)
+/** The log of a command that is given none, in the directory where it was started: as its Python namesake has it. */
+export const logOf = (command: string): string => command.replace(/-huey$/, ".log")
 
 /** Ordered as the help shows them. Defaults are huey's 3.3, but for the number of slots. */
 export const options = [
@@ -65,7 +20,7 @@ export const options = [
     short: "l",
     kind: "text",
     placeholder: "FILE",
-    default: "edumfa-queue.log",
+    default: logOf("edumfa-queue-huey"),
     needs: "a file name",
     accepts: isText,
     help: "log to FILE; - logs to stdout",
@@ -218,19 +173,7 @@ export const options = [
     effect: "without effect here: there are no periodic jobs",
     source: "huey"
   },
-  {
-    long: "config",
-    short: undefined,
-    kind: "text",
-    placeholder: "FILE",
-    default: undefined,
-    needs: "a file name",
-    accepts: isText,
-    help: "read this edumfa.cfg instead of the one found by EDUMFA_CONFIGFILE or in /etc/edumfa",
-    group: "Configuration",
-    effect: "works",
-    source: "ours"
-  },
+  config,
   {
     long: "redis-wait",
     short: undefined,

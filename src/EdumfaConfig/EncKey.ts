@@ -12,14 +12,21 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import { EdumfaConfig } from "../EdumfaConfig.ts"
+import type { Product } from "./keys.ts"
 import * as RegularFile from "./RegularFile.ts"
 
 /**
  * `NotFound`, `Unreadable`: the key file, or the setting that names it; `PassphraseProtected`: the key file is itself
- * encrypted; `TooShort`: it does not hold the key for passwords; `Undecryptable`: the password was encrypted under
- * another key, or is damaged.
+ * encrypted; `TooShort`: it does not hold the key for passwords; `SecurityModule`: the keys are not in a file;
+ * `Undecryptable`: the password was encrypted under another key, or is damaged.
  */
-export type EncKeyReason = "NotFound" | "Unreadable" | "PassphraseProtected" | "TooShort" | "Undecryptable"
+export type EncKeyReason =
+  | "NotFound"
+  | "Unreadable"
+  | "PassphraseProtected"
+  | "TooShort"
+  | "SecurityModule"
+  | "Undecryptable"
 
 /** A password that cannot be decrypted here. */
 export class EncKeyError extends Data.TaggedError("EncKeyError")<{
@@ -42,10 +49,35 @@ export class EncKey extends Context.Tag("edumfa-queue/EdumfaConfig/EncKey")<
   }
 >() {}
 
-/** Path of the key file. Default: eduMFA's. */
-export const config: Config.Config<string> = Config.string("EDUMFA_ENCFILE").pipe(
-  Config.withDefault("/etc/edumfa/enckey")
-)
+/** Where a server keeps its keys. */
+export interface EncKeyConfig {
+  /** Path of the key file; none: where the product keeps it. */
+  readonly file: Option.Option<string>
+  /** The class that holds the keys; none: the one with a key file. */
+  readonly module: Option.Option<string>
+}
+
+/** EDUMFA_ENCFILE and EDUMFA_HSM_MODULE. */
+export const config: Config.Config<EncKeyConfig> = Config.all({
+  file: Config.option(Config.string("EDUMFA_ENCFILE")),
+  module: Config.option(Config.nonEmptyString("EDUMFA_HSM_MODULE"))
+})
+
+const defaultFiles = { eduMFA: "/etc/edumfa/enckey", privacyIDEA: "/etc/privacyidea/enckey" } as const
+
+/** The classes whose keys are in a file. */
+const fileModules = [
+  "edumfa.lib.security.default.DefaultSecurityModule",
+  "privacyidea.lib.security.default.DefaultSecurityModule"
+]
+
+/** A key file, and what to call it. */
+interface KeyFile {
+  readonly path: string
+  readonly product: Product
+  /** The setting that names it. */
+  readonly key: string
+}
 
 /** eduMFA takes a longer file for one that is encrypted with a passphrase; a plain one has 96 bytes. */
 const maxPlainBytes = 100
@@ -53,12 +85,15 @@ const maxPlainBytes = 100
 /** The key file is a row of 32-byte keys: for tokens, for passwords, for values. */
 const passwordKey = { start: 32, end: 64 } as const
 
-/** What eduMFA stores: the initialisation vector and the ciphertext, in lower-case hexadecimal. */
-const encrypted = /^([0-9a-f]{32}):([0-9a-f]+)$/
+/**
+ * What eduMFA stores: the initialisation vector and the ciphertext, in hexadecimal. Case and blanks around it do not make
+ * a clear password of it: it must never be sent as one.
+ */
+const encrypted = /^\s*([0-9a-f]{32}):([0-9a-f]+)\s*$/i
 
 const blockBytes = 16
 
-const read = Effect.fn("EncKey.read")(function* (fs: FileSystem.FileSystem, path: string) {
+const read = Effect.fn("EncKey.read")(function* (fs: FileSystem.FileSystem, { key, path, product }: KeyFile) {
   // One byte more than a plain file may have tells them apart, however large the file is.
   const bytes = yield* RegularFile.check(path).pipe(
     Effect.zipRight(fs.open(path)),
@@ -70,7 +105,7 @@ const read = Effect.fn("EncKey.read")(function* (fs: FileSystem.FileSystem, path
       cause._tag === "SystemError" && cause.reason === "NotFound"
         ? new EncKeyError({
             reason: "NotFound",
-            detail: `key file ${path} does not exist; set EDUMFA_ENCFILE to eduMFA's key file`,
+            detail: `key file ${path} does not exist; set ${key} to ${product}'s key file`,
             cause
           })
         : new EncKeyError({
@@ -124,10 +159,10 @@ const decipher = (key: Redacted.Redacted<Uint8Array>, iv: string, ciphertext: st
 }
 
 /**
- * The key file at a path that may itself have to be found out. It is read when the first encrypted password comes, kept
- * from then on, and read again after a failure.
+ * A key file that may itself have to be found out. It is read when the first encrypted password comes, kept from then on,
+ * and read again after a failure.
  */
-export const make = Effect.fnUntraced(function* (path: Effect.Effect<string, EncKeyError>) {
+const make = Effect.fnUntraced(function* (keyFile: Effect.Effect<KeyFile, EncKeyError>, name: string) {
   const fs = yield* FileSystem.FileSystem
   const kept = yield* Ref.make(Option.none<Redacted.Redacted<Uint8Array>>())
   const key = Effect.flatMap(
@@ -135,7 +170,7 @@ export const make = Effect.fnUntraced(function* (path: Effect.Effect<string, Enc
     Option.match({
       onSome: Effect.succeed,
       onNone: () =>
-        Effect.flatMap(path, (file) => read(fs, file)).pipe(Effect.tap((bytes) => Ref.set(kept, Option.some(bytes))))
+        Effect.flatMap(keyFile, (file) => read(fs, file)).pipe(Effect.tap((bytes) => Ref.set(kept, Option.some(bytes))))
     })
   )
   const decrypt = Effect.fnUntraced(function* (stored: Redacted.Redacted) {
@@ -147,8 +182,7 @@ export const make = Effect.fnUntraced(function* (path: Effect.Effect<string, Enc
       catch: (cause) =>
         new EncKeyError({
           reason: "Undecryptable",
-          detail:
-            "the password cannot be decrypted under EDUMFA_ENCFILE; is it the key file of the server that stored it?",
+          detail: `the password cannot be decrypted under ${name}; is it the key file of the server that stored it?`,
           cause
         })
     })
@@ -156,23 +190,40 @@ export const make = Effect.fnUntraced(function* (path: Effect.Effect<string, Enc
   return EncKey.of({ decrypt })
 })
 
-/** The path that the configuration gives; a setting that cannot be used is a fault of the passwords that need it. */
-const configured = Effect.flatMap(EdumfaConfig, ({ get }) => get(config)).pipe(
-  Effect.mapError((cause) => new EncKeyError({ reason: "Unreadable", detail: cause.message, cause }))
-)
+const keyName = "EDUMFA_ENCFILE"
+
+/** The key file that the configuration gives; a setting that cannot be used is a fault of the passwords that need it. */
+const configured = Effect.gen(function* () {
+  const { get, nameOf, product } = yield* EdumfaConfig
+  const { file, module } = yield* Effect.mapError(
+    get(config),
+    (cause) => new EncKeyError({ reason: "Unreadable", detail: cause.message, cause })
+  )
+  if (Option.isSome(module) && !fileModules.includes(module.value)) {
+    return yield* new EncKeyError({
+      reason: "SecurityModule",
+      detail:
+        `${nameOf("EDUMFA_HSM_MODULE")} is '${module.value}': passwords can be decrypted here under a key file only; ` +
+        "let mails for such an SMTP server not go through the queue, or let it take them without a login"
+    })
+  }
+  return { path: Option.getOrElse(file, () => defaultFiles[product]), product, key: nameOf(keyName) } satisfies KeyFile
+})
 
 /** Whether the configured key file can be used: for a warning at start. */
 export const check: Effect.Effect<void, EncKeyError, EdumfaConfig | FileSystem.FileSystem> = Effect.gen(function* () {
-  const path = yield* configured
-  yield* read(yield* FileSystem.FileSystem, path)
+  const keyFile = yield* configured
+  yield* read(yield* FileSystem.FileSystem, keyFile)
 })
 
 /** The key file at this path. */
 export const layer = (path: string): Layer.Layer<EncKey, never, FileSystem.FileSystem> =>
-  Layer.effect(EncKey, make(Effect.succeed(path)))
+  Layer.effect(EncKey, make(Effect.succeed({ path, product: "eduMFA", key: keyName }), keyName))
 
 /** The key file that `EDUMFA_ENCFILE` names. */
 export const layerConfig: Layer.Layer<EncKey, never, EdumfaConfig | FileSystem.FileSystem> = Layer.effect(
   EncKey,
-  Effect.flatMap(EdumfaConfig, (edumfa) => make(Effect.provideService(configured, EdumfaConfig, edumfa)))
+  Effect.flatMap(EdumfaConfig, (edumfa) =>
+    make(Effect.provideService(configured, EdumfaConfig, edumfa), edumfa.nameOf(keyName))
+  )
 )

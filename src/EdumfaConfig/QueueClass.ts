@@ -4,6 +4,7 @@
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Either from "effect/Either"
+import type { Product } from "./keys.ts"
 
 export type QueueClass = "None" | "Redis"
 
@@ -15,6 +16,10 @@ const classes: ReadonlyMap<string, QueueClass> = new Map([
   ["edumfa.lib.queues.huey_queue.HueyQueue", "Redis"],
   ["privacyidea.lib.queues.huey_queue.HueyQueue", "Redis"]
 ])
+
+/** The line that chooses Redis, for a product and its names of keys. */
+export const line = (product: Product, nameOf: (key: string) => string): string =>
+  `${nameOf(key)} = '${product.toLowerCase()}.lib.queues.huey_queue.HueyQueue'`
 
 const accepted = [...classes.keys()].map((name) => `'${name}'`).join(", ")
 

@@ -23,16 +23,18 @@ export interface Setting {
 /** A file that was read, or values given in code. */
 export interface Assignments {
   readonly cfg: CfgFile
-  readonly dialect: "eduMFA" | "privacyIDEA"
   /** Names a line of it. */
   readonly where: (line: number) => string
 }
 
 export interface Settings {
   readonly source: string
+  readonly product: keys.Product
   /** The name of a key in the file. */
   readonly nameOf: (key: string) => string
   readonly find: (key: string) => Effect.Effect<Option.Option<Setting>, EdumfaConfigError>
+  /** What is wrong with each key of the queue that is not supported. */
+  readonly refused: ReadonlyArray<EdumfaConfigError>
   /** Refuses keys of the queue that are not supported, and a connection that is given in two ways. */
   readonly checkQueueKeys: Effect.Effect<void, EdumfaConfigError>
 }
@@ -46,26 +48,67 @@ const classKey = "EDUMFA_JOB_QUEUE_CLASS"
 const isGiven = (key: string, assignment: Assignment) =>
   assignment._tag === "Computed" || (assignment.value !== null && !(assignment.value === "" && key.endsWith("_URL")))
 
-export const make = (source: string, environment: Environment, file: Option.Option<Assignments>): Settings => {
-  const inPrivacyIdea = Option.exists(file, ({ dialect }) => dialect === "privacyIDEA")
-  const nameOf = (key: string) => (inPrivacyIdea ? keys.inPrivacyIdea(key) : key)
-  const keyOf = (name: string) => (inPrivacyIdea ? name.replace(/^PI_/, "EDUMFA_") : name)
+/** A value of Flask's `from_prefixed_env`: JSON, or the text itself. */
+const fromJson = (text: string): Literal => {
+  try {
+    const value: Literal = JSON.parse(text)
+    return value
+  } catch {
+    return text
+  }
+}
 
-  const assigned = (key: string) =>
+/** The variable of a key in privacyIDEA's environment, which has names of its own. */
+const variableOf = (key: string) => `PRIVACYIDEA_${keys.nameIn("privacyIDEA", key)}`
+
+/** Without a file, whoever chose the queue by a variable. */
+export const productOf = (environment: Environment): Effect.Effect<keys.Product, EdumfaConfigError> =>
+  Effect.map(environment.variable(variableOf(classKey)), (found) => (Option.isSome(found) ? "privacyIDEA" : "eduMFA"))
+
+interface Given {
+  readonly where: string
+  readonly name: string
+  readonly assignment: Assignment
+}
+
+export const make = (
+  source: string,
+  product: keys.Product,
+  environment: Environment,
+  file: Option.Option<Assignments>
+): Settings => {
+  const nameOf = (key: string) => keys.nameIn(product, key)
+  const keyOf = (name: string) => (product === "privacyIDEA" ? name.replace(/^PI_/, "EDUMFA_") : name)
+
+  const inFile = (key: string): Option.Option<Given> =>
     Option.flatMap(file, ({ cfg, where }) => {
       const { assignments, starImport } = cfg
-      const assignment = assignments.get(nameOf(key))
+      const name = nameOf(key)
+      const assignment = assignments.get(name)
       if (assignment === undefined && key === classKey && starImport !== undefined) {
-        return Option.some({ where: where(starImport.line), assignment: { _tag: "Computed" as const, ...starImport } })
+        return Option.some({ where: where(starImport.line), name, assignment: { _tag: "Computed", ...starImport } })
       }
-      return assignment !== undefined && isGiven(key, assignment)
-        ? Option.some({ where: where(assignment.line), assignment })
-        : Option.none()
+      return assignment === undefined ? Option.none() : Option.some({ where: where(assignment.line), name, assignment })
     })
 
-  const computed = (key: string, where: string, how: string) => {
-    const name = nameOf(key)
-    const example = keys.exampleOf(key)
+  /** privacyIDEA reads variables with its own prefix before its file, so that the file wins. */
+  const beforeFile = Effect.fnUntraced(function* (key: string) {
+    if (product !== "privacyIDEA") return Option.none<Given>()
+    const name = variableOf(key)
+    return Option.map(
+      yield* environment.variable(name),
+      (text): Given => ({ where: "environment", name, assignment: { _tag: "Literal", value: fromJson(text), line: 0 } })
+    )
+  })
+
+  const assigned = (key: string) =>
+    Effect.map(
+      Option.match(inFile(key), { onNone: () => beforeFile(key), onSome: Effect.succeedSome }),
+      Option.filter(({ assignment }) => isGiven(key, assignment))
+    )
+
+  const computed = (key: string, { name, where }: Given, how: string) => {
+    const example = keys.exampleOf(key, product)
     const write = `write the value itself${example === undefined ? "" : `, for example ${name} = ${example}`}`
     const detail = `${where}: ${name} is computed (${how}); ${write}, or set ${key} in the environment`
     return new EdumfaConfigError({ reason: "Computed", detail })
@@ -84,12 +127,11 @@ export const make = (source: string, environment: Environment, file: Option.Opti
       return Option.some<Setting>({ where: "environment", name, value: { _tag: "Text", text } })
     }
     if (keys.connectionKeys.includes(key) && (yield* connectionVariables).length > 0) return Option.none()
-    const found = assigned(key)
+    const found = yield* assigned(key)
     if (Option.isNone(found)) return Option.none()
-    const { where, assignment } = found.value
-    if (assignment._tag === "Computed") return yield* computed(key, where, assignment.source)
-    const value = { _tag: "Literal" as const, value: assignment.value }
-    return Option.some<Setting>({ where, name: nameOf(key), value })
+    const { assignment, name, where } = found.value
+    if (assignment._tag === "Computed") return yield* computed(key, found.value, assignment.source)
+    return Option.some<Setting>({ where, name, value: { _tag: "Literal", value: assignment.value } })
   })
 
   const overDetermined = (where: string, first: string, second: string) =>
@@ -98,25 +140,29 @@ export const make = (source: string, environment: Environment, file: Option.Opti
       detail: `${where}: ${first} and ${second} both name the connection; keep the URL or the single keys`
     })
 
+  const refused = Option.toArray(file).flatMap(({ cfg, where }) =>
+    [...cfg.assignments].flatMap(([name, assignment]) => {
+      const reason = keys.refusal(keyOf(name), nameOf)
+      if (reason === undefined) return []
+      const detail = `${where(assignment.line)}: ${name} ${reason}`
+      return new EdumfaConfigError({ reason: "Refused", detail })
+    })
+  )
+
   const checkQueueKeys = Effect.gen(function* () {
-    for (const { cfg, where } of Option.toArray(file)) {
-      for (const [name, assignment] of cfg.assignments) {
-        const reason = keys.refusal(keyOf(name), nameOf)
-        if (reason !== undefined) {
-          const detail = `${where(assignment.line)}: ${name} ${reason}`
-          return yield* new EdumfaConfigError({ reason: "Refused", detail })
-        }
-      }
-    }
+    const [first] = refused
+    if (first !== undefined) return yield* first
     const [variable, other] = yield* connectionVariables
     if (variable?.startsWith(urlKey) && other !== undefined)
       return yield* overDetermined("environment", variable, other)
-    if (variable !== undefined || Option.isNone(assigned(urlKey))) return
+    if (variable !== undefined) return
+    const url = yield* assigned(urlKey)
+    if (Option.isNone(url)) return
     for (const key of keys.connectionKeys) {
-      const single = key === urlKey ? Option.none() : assigned(key)
-      if (Option.isSome(single)) return yield* overDetermined(single.value.where, nameOf(urlKey), nameOf(key))
+      const single = key === urlKey ? Option.none() : yield* assigned(key)
+      if (Option.isSome(single)) return yield* overDetermined(single.value.where, url.value.name, single.value.name)
     }
   })
 
-  return { source, nameOf, find, checkQueueKeys }
+  return { source, product, nameOf, find, refused, checkQueueKeys }
 }

@@ -2,6 +2,9 @@
  * The keys of the job queue in edumfa.cfg, and what to write instead of those that are not supported.
  */
 
+/** Whose server it is: the names of the keys, the places of files and the class of the queue differ. */
+export type Product = "eduMFA" | "privacyIDEA"
+
 /** Every `EDUMFA_JOB_QUEUE_*` key becomes an argument of huey's RedisHuey in a Python server, so ours begin otherwise. */
 const queuePrefix = "EDUMFA_JOB_QUEUE_"
 
@@ -46,7 +49,9 @@ const accepted: Readonly<Record<string, { readonly example?: string }>> = {
   EDUMFA_QUEUE_WORKER_FIRST_BACKLOG: { example: "1000" },
   EDUMFA_QUEUE_WORKER_MAX_AGES: { example: "{'otp': 300}" },
   EDUMFA_QUEUE_WORKER_TIMEOUT: { example: "60" },
+  EDUMFA_QUEUE_WORKER_TIME_ZONE: { example: "'Europe/Berlin'" },
   EDUMFA_ENCFILE: { example: "'/etc/edumfa/enckey'" },
+  EDUMFA_HSM_MODULE: { example: "'edumfa.lib.security.default.DefaultSecurityModule'" },
   EDUMFA_LOGLEVEL: { example: "20" }
 }
 
@@ -71,14 +76,18 @@ export const refusal = (key: string, nameOf: (key: string) => string): string | 
   return `is unknown; remove it or write one of ${names.map(nameOf).join(", ")}`
 }
 
-/** A value to show where this key needs one. */
-export const exampleOf = (key: string): string | undefined =>
-  Object.hasOwn(accepted, key) ? accepted[key]?.example : undefined
+/** A value to show where this key needs one, as the product would have it. */
+export const exampleOf = (key: string, product: Product): string | undefined => {
+  const example = Object.hasOwn(accepted, key) ? accepted[key]?.example : undefined
+  return product === "privacyIDEA" ? example?.replace("edumfa", "privacyidea") : example
+}
 
 /** Whether the value of a key is never shown. */
 export const isSecret = (key: string): boolean =>
   /(?:URL|URI|PASSWORD|SECRET|SALT|PEPPER|SMTP)$/.test(key) || key.endsWith("_KEY")
 
-/** privacyIDEA's names of eduMFA's keys; those of our own are the same in both. */
-export const inPrivacyIdea = (key: string): string =>
-  key.startsWith("EDUMFA_") && !key.startsWith(workerPrefix) ? `PI_${key.slice("EDUMFA_".length)}` : key
+/** A key as the product calls it; those of our own are the same in both. */
+export const nameIn = (product: Product, key: string): string =>
+  product === "privacyIDEA" && key.startsWith("EDUMFA_") && !key.startsWith(workerPrefix)
+    ? `PI_${key.slice("EDUMFA_".length)}`
+    : key

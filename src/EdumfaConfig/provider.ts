@@ -2,7 +2,7 @@
  * Settings as an Effect ConfigProvider, and its errors as lines that name file, line and key.
  */
 import * as Cause from "effect/Cause"
-import type * as Config from "effect/Config"
+import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as PathPatch from "effect/ConfigProviderPathPatch"
@@ -131,11 +131,9 @@ const mask = (message: string, setting: Setting): string => {
 const explain = Effect.fnUntraced(function* (
   settings: Settings,
   cause: ConfigError.ConfigError,
+  fault: Fault | undefined,
   lastKey: string | undefined
 ) {
-  const all = ConfigError.reduceWithContext(cause, undefined, faults)
-  // What is missing matters least: another branch may have stood in for it.
-  const fault = all.find(({ error }) => error !== undefined) ?? all.find(({ reason }) => reason !== "Missing") ?? all[0]
   if (fault?.error !== undefined) return fault.error
   // A config that checks the value of another, defaulted one does not tell which.
   const key = fault?.path[0] ?? lastKey
@@ -155,8 +153,20 @@ const explain = Effect.fnUntraced(function* (
   return new EdumfaConfigError({ reason, detail, ...(keys.isSecret(key) ? {} : { cause }) })
 })
 
-/** Loads a config from settings. */
-export const load = <A>(settings: Settings, config: Config.Config<A>): Effect.Effect<A, EdumfaConfigError> =>
+/** What is told of several: what is missing matters least, for another branch may have stood in for it. */
+const worst = (all: ReadonlyArray<Fault>): Fault | undefined =>
+  all.find(({ error }) => error !== undefined) ?? all.find(({ reason }) => reason !== "Missing") ?? all[0]
+
+/** Loads a config, and hands what is wrong to `onFailure`, with the last key that was asked for. */
+const loadOr = <A, B, E>(
+  settings: Settings,
+  config: Config.Config<A>,
+  onFailure: (
+    cause: ConfigError.ConfigError,
+    all: ReadonlyArray<Fault>,
+    lastKey: string | undefined
+  ) => Effect.Effect<B, E>
+): Effect.Effect<A | B, E> =>
   Effect.suspend(() => {
     let lastKey: string | undefined
     const provider = ConfigProvider.fromFlat(
@@ -165,6 +175,41 @@ export const load = <A>(settings: Settings, config: Config.Config<A>): Effect.Ef
       })
     )
     return Effect.catchAll(provider.load(config), (cause) =>
-      Effect.flatMap(explain(settings, cause, lastKey), Effect.fail)
+      onFailure(cause, ConfigError.reduceWithContext(cause, undefined, faults), lastKey)
     )
+  })
+
+/** Loads a config from settings. */
+export const load = <A>(settings: Settings, config: Config.Config<A>): Effect.Effect<A, EdumfaConfigError> =>
+  loadOr(settings, config, (cause, all, lastKey) =>
+    Effect.flatMap(explain(settings, cause, worst(all), lastKey), Effect.fail)
+  )
+
+/** Everything that is wrong with a config, each once. */
+export const check = <A>(
+  settings: Settings,
+  config: Config.Config<A>
+): Effect.Effect<ReadonlyArray<EdumfaConfigError>> =>
+  Effect.gen(function* () {
+    const none: ReadonlyArray<EdumfaConfigError> = []
+    let asksForQueue = false
+    // What is wrong with the keys of the queue must not stand in front of what is wrong with each.
+    const lenient: Settings = {
+      ...settings,
+      checkQueueKeys: Effect.sync(() => {
+        asksForQueue = true
+      })
+    }
+    const found = yield* loadOr(
+      lenient,
+      Config.map(config, () => none),
+      (cause, all, lastKey) => {
+        const present = all.filter(({ error, reason }) => error !== undefined || reason !== "Missing")
+        const told = present.length > 0 ? present : [worst(all)]
+        return Effect.forEach(told, (fault) => explain(settings, cause, fault, lastKey))
+      }
+    ).pipe(Effect.catchAll((error) => Effect.succeed([error])))
+    const queue = asksForQueue ? yield* Effect.either(settings.checkQueueKeys) : Either.right(undefined)
+    const general = Either.isRight(queue) ? none : settings.refused.length > 0 ? settings.refused : [queue.left]
+    return [...new Map([...general, ...found].map((error) => [error.message, error])).values()]
   })

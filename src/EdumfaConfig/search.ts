@@ -14,7 +14,7 @@ import * as RegularFile from "./RegularFile.ts"
 export interface ConfigFile {
   readonly path: string
   readonly cfg: CfgFile.CfgFile
-  readonly dialect: "eduMFA" | "privacyIDEA"
+  readonly product: keys.Product
 }
 
 const edumfaPath = "/etc/edumfa/edumfa.cfg"
@@ -24,7 +24,7 @@ const privacyIdeaPath = "/etc/privacyidea/pi.cfg"
 const notEmpty = (text: Option.Option<string>) => Option.filter(text, (path) => path !== "")
 
 /** A file that somebody names may be either server's: one with privacyIDEA's keys and none of eduMFA's is privacyIDEA's. */
-const dialectOf = ({ assignments }: CfgFile.CfgFile): ConfigFile["dialect"] => {
+const productOf = ({ assignments }: CfgFile.CfgFile): keys.Product => {
   const names = [...assignments.keys()].filter((name) => !name.startsWith(keys.workerPrefix))
   const isPrivacyIdea =
     names.some((name) => name.startsWith("PI_")) && !names.some((name) => name.startsWith("EDUMFA_"))
@@ -60,7 +60,7 @@ const named = (path: string, by: string) =>
   Effect.flatMap(
     read(path),
     Option.match({
-      onSome: ({ cfg }) => Effect.succeed(Option.some<ConfigFile>({ path, cfg, dialect: dialectOf(cfg) })),
+      onSome: ({ cfg }) => Effect.succeed(Option.some<ConfigFile>({ path, cfg, product: productOf(cfg) })),
       onNone: () =>
         Effect.fail(new EdumfaConfigError({ reason: "NotFound", detail: `${path} does not exist; ${by} names it` }))
     })
@@ -79,12 +79,21 @@ export const find = Effect.fn("EdumfaConfig.find")(function* (option: Option.Opt
   const inContainer = Option.contains(yield* environment.variable("__EDUMFA_RUNNING_IN_CONTAINER"), "1")
   for (const path of inContainer ? [edumfaPath, containerPath] : [edumfaPath]) {
     const file = yield* read(path)
-    if (Option.isSome(file)) return Option.some<ConfigFile>({ ...file.value, dialect: "eduMFA" })
+    if (Option.isSome(file)) return Option.some<ConfigFile>({ ...file.value, product: "eduMFA" })
   }
 
   const privacyIdea = notEmpty(yield* environment.variable("PRIVACYIDEA_CONFIGFILE"))
   const file = Option.isSome(privacyIdea)
     ? yield* named(privacyIdea.value, "PRIVACYIDEA_CONFIGFILE")
     : yield* read(privacyIdeaPath)
-  return Option.map(file, ({ path, cfg }): ConfigFile => ({ path, cfg, dialect: "privacyIDEA" }))
+  return Option.map(file, ({ path, cfg }): ConfigFile => ({ path, cfg, product: "privacyIDEA" }))
+})
+
+/** privacyIDEA's file, where it is there beside eduMFA's that is read; a file that was named has no rival. */
+export const passedBy = Effect.fnUntraced(function* (found: ConfigFile, environment: Environment) {
+  if (![edumfaPath, containerPath].includes(found.path)) return Option.none()
+  const named = notEmpty(yield* environment.variable("PRIVACYIDEA_CONFIGFILE"))
+  const path = Option.getOrElse(named, () => privacyIdeaPath)
+  const isThere = yield* Effect.isSuccess(RegularFile.check(path))
+  return isThere ? Option.some(path) : Option.none()
 })

@@ -70,10 +70,10 @@ const readName = (value: unknown, field: string): string =>
     ? value
     : refuse(`${field} is not a text of 1 to ${limits.name} characters`)
 
-const readTime = (value: unknown, field: string, utc: boolean): number | undefined => {
+const readTime = (value: unknown, field: string, zone: NaiveDateTime.Zone): number | undefined => {
   if (value === null || value === undefined) return undefined
   return value instanceof NaiveDateTime.NaiveDateTime
-    ? NaiveDateTime.toEpoch(value, utc)
+    ? NaiveDateTime.toEpoch(value, zone)
     : refuse(`${field} is not a datetime`)
 }
 
@@ -83,7 +83,7 @@ const readNumber = (value: unknown, field: string): number => {
 }
 
 /** The message that a pickle held; throws a HueyError for any other value. */
-export const fromPickle = (value: unknown, utc: boolean): Message => {
+export const fromPickle = (value: unknown, zone: NaiveDateTime.Zone): Message => {
   if (!(value instanceof Instance) || value.name !== "Message")
     return refuse("the pickle holds no huey.registry.Message")
   const fields = value.args
@@ -97,8 +97,8 @@ export const fromPickle = (value: unknown, utc: boolean): Message => {
       args: args instanceof Tuple ? args : refuse("args is not a tuple"),
       kwargs: isDict(kwargs) ? kwargs : refuse("kwargs is not a dict")
     },
-    eta: readTime(fields[at.eta], "eta", utc),
-    expiresAt: readTime(fields[at.expiresResolved], "expires_resolved", utc),
+    eta: readTime(fields[at.eta], "eta", zone),
+    expiresAt: readTime(fields[at.expiresResolved], "expires_resolved", zone),
     retries: readNumber(fields[at.retries], "retries"),
     retryDelay: readNumber(fields[at.retryDelay], "retry_delay"),
     fields
@@ -106,10 +106,10 @@ export const fromPickle = (value: unknown, utc: boolean): Message => {
 }
 
 /** Microseconds that a message's milliseconds do not show stay as they were read. */
-const writeTime = (epoch: number | undefined, read: unknown, utc: boolean): unknown => {
+const writeTime = (epoch: number | undefined, read: unknown, zone: NaiveDateTime.Zone): unknown => {
   if (epoch === undefined) return null
-  if (read instanceof NaiveDateTime.NaiveDateTime && NaiveDateTime.toEpoch(read, utc) === epoch) return read
-  const time = NaiveDateTime.fromEpoch(epoch, utc)
+  if (read instanceof NaiveDateTime.NaiveDateTime && NaiveDateTime.toEpoch(read, zone) === epoch) return read
+  const time = NaiveDateTime.fromEpoch(epoch, zone)
   if (time === undefined) {
     throw new HueyError({ reason: "Limit", detail: "a time outside the years 1 to 9999" })
   }
@@ -120,18 +120,18 @@ const writeTime = (epoch: number | undefined, read: unknown, utc: boolean): unkn
 const writeNumber = (value: number, read: unknown): unknown => (value === 0 && read === null ? read : value)
 
 /** What is pickled for a message. An expiry is given resolved only: huey would resolve the other again at each retry. */
-export const toPickle = (message: Message, utc: boolean): Instance => {
+export const toPickle = (message: Message, zone: NaiveDateTime.Zone): Instance => {
   const { call, fields } = message
   const written = fields.length === 0 ? new Array<unknown>(newFields).fill(null) : [...fields]
   written[at.id] = message.id
   written[at.name] = message.name
-  written[at.eta] = writeTime(message.eta, fields[at.eta], utc)
+  written[at.eta] = writeTime(message.eta, fields[at.eta], zone)
   written[at.retries] = writeNumber(message.retries, fields[at.retries])
   written[at.retryDelay] = writeNumber(message.retryDelay, fields[at.retryDelay])
   written[at.args] = call.args instanceof Tuple ? call.args : Tuple.make(call.args)
   written[at.kwargs] = call.kwargs
   if (message.expiresAt !== undefined || at.expiresResolved < written.length) {
-    written[at.expiresResolved] = writeTime(message.expiresAt, fields[at.expiresResolved], utc)
+    written[at.expiresResolved] = writeTime(message.expiresAt, fields[at.expiresResolved], zone)
   }
   return new Instance("huey.registry", "Message", written)
 }

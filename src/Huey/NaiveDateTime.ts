@@ -2,6 +2,9 @@
  * Python's `datetime` without a time zone, as huey writes all its times.
  */
 
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
+
 /** The components of a wall-clock time; `fold` is 1 in the second pass of an hour that comes twice. */
 export class NaiveDateTime {
   readonly year: number
@@ -77,43 +80,40 @@ export const pack = (time: NaiveDateTime): Uint8Array =>
     time.microsecond & 0xff
   )
 
-/** Milliseconds since the epoch, rounded down; read as UTC, or as the local time of this process. */
-export const toEpoch = (time: NaiveDateTime, utc: boolean): number => {
+/** By which clock a time was read: UTC, or the one on the wall in a zone. */
+export type Zone = "UTC" | DateTime.TimeZone.Named
+
+/**
+ * Milliseconds since the epoch, rounded down. Of an hour that comes twice it is the first pass, and an hour that is left
+ * out is reckoned as if it were not: so does Python's `mktime` in a process that has been running.
+ */
+export const toEpoch = (time: NaiveDateTime, zone: Zone): number => {
   const { year, month, day, hour, minute, second, microsecond } = time
-  const millisecond = Math.floor(microsecond / 1000)
   // The year is set apart: Date takes 0 to 99 for 1900 to 1999.
   const date = new Date(0)
-  if (utc) {
-    date.setUTCFullYear(year, month - 1, day)
-    return date.setUTCHours(hour, minute, second, millisecond)
-  }
-  date.setFullYear(year, month - 1, day)
-  return date.setHours(hour, minute, second, millisecond)
+  date.setUTCFullYear(year, month - 1, day)
+  const epoch = date.setUTCHours(hour, minute, second, Math.floor(microsecond / 1000))
+  if (zone === "UTC") return epoch
+  return DateTime.toEpochMillis(
+    DateTime.unsafeMakeZoned(epoch, { timeZone: zone, adjustForTimeZone: true, disambiguation: "compatible" })
+  )
 }
 
 /** The time at so many milliseconds since the epoch, rounded down; nothing outside the years 1 to 9999. */
-export const fromEpoch = (epoch: number, utc: boolean): NaiveDateTime | undefined => {
-  const date = new Date(Math.floor(epoch))
-  const year = utc ? date.getUTCFullYear() : date.getFullYear()
+export const fromEpoch = (epoch: number, zone: Zone): NaiveDateTime | undefined => {
+  const utc = DateTime.make(Math.floor(epoch))
+  if (Option.isNone(utc)) return undefined
+  const { year, month, day, hours, minutes, seconds, millis } = DateTime.toParts(
+    zone === "UTC" ? utc.value : DateTime.setZone(utc.value, zone)
+  )
   if (!(year >= 1 && year <= 9999)) return undefined
-  const microsecond = date.getUTCMilliseconds() * 1000
-  return utc
-    ? new NaiveDateTime({
-        year,
-        month: date.getUTCMonth() + 1,
-        day: date.getUTCDate(),
-        hour: date.getUTCHours(),
-        minute: date.getUTCMinutes(),
-        second: date.getUTCSeconds(),
-        microsecond
-      })
-    : new NaiveDateTime({
-        year,
-        month: date.getMonth() + 1,
-        day: date.getDate(),
-        hour: date.getHours(),
-        minute: date.getMinutes(),
-        second: date.getSeconds(),
-        microsecond
-      })
+  return new NaiveDateTime({
+    year,
+    month,
+    day,
+    hour: hours,
+    minute: minutes,
+    second: seconds,
+    microsecond: millis * 1000
+  })
 }

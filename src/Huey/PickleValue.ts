@@ -4,7 +4,6 @@
  */
 import { HueyError, shown } from "./HueyError.ts"
 import { limits } from "./limits.ts"
-import { NaiveDateTime } from "./NaiveDateTime.ts"
 
 /** A tuple: an array that Python gets back as a tuple. */
 export class Tuple extends Array<unknown> {
@@ -38,6 +37,8 @@ export class Instance {
   readonly module: string
   readonly name: string
   readonly args: ReadonlyArray<unknown>
+  /** What Python would assign to the object, by attribute; set once, by the instruction BUILD. */
+  state: Readonly<Record<string, unknown>> | undefined
 
   constructor(module: string, name: string, args: ReadonlyArray<unknown>) {
     this.module = module
@@ -81,33 +82,4 @@ export class Census {
       throw new HueyError({ reason: "Limit", detail: `shared text unfolds to more than ${limits.bytes} characters` })
     }
   }
-}
-
-/** Refuses what unfolds beyond the limits, and what is no data. Every later walk is bounded by this one. */
-export const checkTree = (root: unknown): void => {
-  const census = new Census()
-  const visit = (value: unknown, depth: number): void => {
-    census.value(depth)
-    if (typeof value === "string" || value instanceof Uint8Array) {
-      census.length(value.length)
-    } else if (Array.isArray(value)) {
-      for (const item of value) visit(item, depth + 1)
-    } else if (value instanceof Instance) {
-      for (const item of value.args) visit(item, depth + 1)
-    } else if (isDict(value)) {
-      for (const key of Object.keys(value)) {
-        census.value(depth)
-        census.length(key.length)
-        visit(value[key], depth + 1)
-      }
-    } else if (
-      typeof value === "object" &&
-      value !== null &&
-      !(value instanceof NaiveDateTime) &&
-      !(value instanceof TimeDelta)
-    ) {
-      throw new HueyError({ reason: "Forbidden", detail: "a class stands where a value is expected" })
-    }
-  }
-  visit(root, 0)
 }

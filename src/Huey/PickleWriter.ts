@@ -37,6 +37,7 @@ const SETITEMS = 0x75
 const STACK_GLOBAL = 0x93
 const REDUCE = 0x52
 const NEWOBJ = 0x81
+const BUILD = 0x62
 const PROTO = 0x80
 
 const isPlain = (value: object): value is Readonly<Record<string, unknown>> => {
@@ -162,11 +163,18 @@ class Writer {
     this.byte(by)
   }
 
+  private instance({ args, module, name, state }: Instance, depth: number): void {
+    this.made(module, name, args, NEWOBJ, depth)
+    if (state === undefined) return
+    this.value(state, depth + 1)
+    this.byte(BUILD)
+  }
+
   private object(value: object, depth: number): void {
     if (value instanceof Tuple) this.tuple(value, depth)
     else if (Array.isArray(value)) this.list(value, depth)
     else if (value instanceof Uint8Array) this.bytes(value)
-    else if (value instanceof Instance) this.made(value.module, value.name, value.args, NEWOBJ, depth)
+    else if (value instanceof Instance) this.instance(value, depth)
     else if (value instanceof NaiveDateTime.NaiveDateTime) {
       this.made("datetime", "datetime", [NaiveDateTime.pack(value)], REDUCE, depth)
     } else if (value instanceof TimeDelta) {

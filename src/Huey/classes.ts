@@ -2,6 +2,7 @@
  * The classes that a pickle may name. A name outside this table is refused; a name inside it is never looked up anywhere
  * else: each has its own small constructor here, which answers with data.
  */
+import * as EmailClasses from "./EmailClasses.ts"
 import { HueyError, shown } from "./HueyError.ts"
 import * as NaiveDateTime from "./NaiveDateTime.ts"
 import { Instance, TimeDelta, Tuple } from "./PickleValue.ts"
@@ -39,20 +40,22 @@ const timedelta = new PickleClass("datetime", "timedelta", ([days, seconds, micr
     : undefined
 )
 
-/** Only ever a base: it has no objects of its own here. */
-const tuple = (module: string) => new PickleClass(module, "tuple", () => undefined)
+/** MIME trees: objects without arguments, whose state comes by BUILD. */
+const email = EmailClasses.names.map(
+  ([module, name]) =>
+    new PickleClass(module, name, (args) => (args.length === 0 ? new Instance(module, name, args) : undefined))
+)
 
-/** Protocols 0 and 1 rebuild a namedtuple from its class, its base and its items. */
+/** Only ever bases: they have no objects of their own here. */
+const bases = (module: string) => ["tuple", "object"].map((name) => new PickleClass(module, name, () => undefined))
+
+/** Protocols 0 and 1 rebuild an object from its class, its base and, for a namedtuple, its items. */
 const reconstructor = (module: string) =>
-  new PickleClass(module, "_reconstructor", ([of, base, state, ...more]) =>
-    of === message &&
-    base instanceof PickleClass &&
-    base.name === "tuple" &&
-    state instanceof Tuple &&
-    more.length === 0
-      ? message.construct(state)
-      : undefined
-  )
+  new PickleClass(module, "_reconstructor", ([of, base, state, ...more]) => {
+    if (!(of instanceof PickleClass) || !(base instanceof PickleClass) || more.length > 0) return undefined
+    if (of === message) return base.name === "tuple" && state instanceof Tuple ? message.construct(state) : undefined
+    return email.includes(of) && base.name === "object" && state === null ? of.construct([]) : undefined
+  })
 
 const beyondBytes = /[\u0100-\uffff]/
 
@@ -75,9 +78,10 @@ const table: ReadonlyMap<string, PickleClass> = new Map(
     datetime,
     timedelta,
     encode,
+    ...email,
     // Python 2's names, which protocols 0 to 2 keep, beside Python 3's.
     ...["copyreg", "copy_reg"].map(reconstructor),
-    ...["builtins", "__builtin__"].flatMap((module) => [tuple(module), bytes(module)])
+    ...["builtins", "__builtin__"].flatMap((module) => [...bases(module), bytes(module)])
   ].map((entry) => [`${entry.module} ${entry.name}`, entry])
 )
 

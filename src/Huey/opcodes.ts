@@ -3,7 +3,7 @@
  */
 import * as Classes from "./classes.ts"
 import type { PickleMachine } from "./PickleMachine.ts"
-import { checkKey, isDict, Tuple } from "./PickleValue.ts"
+import { checkKey, Instance, isDict, Tuple } from "./PickleValue.ts"
 import * as Text from "./PythonText.ts"
 
 /** Performs one instruction. */
@@ -126,6 +126,17 @@ const construct: Instruction = (machine: PickleMachine) => {
   machine.push(made)
 }
 
+/** What is assigned is checked when the pickle has been read: until then it may still change. */
+const build: Instruction = (machine: PickleMachine) => {
+  const state = machine.pop()
+  const object = machine.peek()
+  if (!(object instanceof Instance) || object.state !== undefined) {
+    machine.fail("Forbidden", "a state for something that has none, or has one")
+  }
+  if (!isDict(state)) machine.fail("Forbidden", "a state that is no dict")
+  object.state = state
+}
+
 const accepted: ReadonlyArray<readonly [code: number, name: string, instruction: Instruction]> = [
   [0x80, "PROTO", proto],
   [0x95, "FRAME", (machine) => machine.frame()],
@@ -180,7 +191,8 @@ const accepted: ReadonlyArray<readonly [code: number, name: string, instruction:
   [0x63, "GLOBAL", (machine) => machine.push(Classes.find(machine.line(), machine.line()))],
   [0x93, "STACK_GLOBAL", stackGlobal],
   [0x52, "REDUCE", construct],
-  [0x81, "NEWOBJ", construct]
+  [0x81, "NEWOBJ", construct],
+  [0x62, "BUILD", build]
 ]
 
 /** Known to Python and refused: they load code or bytes from elsewhere, or no writer of huey's messages uses them. */
@@ -190,7 +202,6 @@ const refused: ReadonlyArray<readonly [code: number, name: string]> = [
   [0x53, "STRING"],
   [0x54, "BINSTRING"],
   [0x55, "SHORT_BINSTRING"],
-  [0x62, "BUILD"],
   [0x69, "INST"],
   [0x6f, "OBJ"],
   [0x82, "EXT1"],

@@ -8,8 +8,9 @@ import * as Huey from "../Huey.ts"
 import * as Job from "../Job.ts"
 import * as JobId from "../JobId.ts"
 import { EnqueueError, type EnqueueOptions } from "../JobQueue.ts"
+import * as RetryPolicy from "../RetryPolicy.ts"
 
-/** Turns arguments into a message with an id of its own. */
+/** Turns arguments into a message with an id of its own. Its retries are for huey's worker: ours has the policy itself. */
 export const message = Effect.fnUntraced(function* <A, R>(job: Job.Job<A, R>, args: A, options: EnqueueOptions = {}) {
   const [name] = job.names
   const call = yield* Effect.mapError(
@@ -19,10 +20,13 @@ export const message = Effect.fnUntraced(function* <A, R>(job: Job.Job<A, R>, ar
   const id = yield* JobId.make
   const now = yield* Clock.currentTimeMillis
   const from = (input: Duration.DurationInput) => now + Duration.toMillis(input)
+  const { retries, retryDelay } = RetryPolicy.even(job.policy ?? RetryPolicy.standard)
   return Huey.message({
     id,
     name,
     call,
+    retries,
+    retryDelay: Duration.toSeconds(retryDelay),
     ...(options.delay === undefined ? {} : { eta: from(options.delay) }),
     ...(options.expires === undefined ? {} : { expiresAt: from(options.expires) })
   })

@@ -9,7 +9,7 @@ import type { RedisConnection } from "../Redis/Connection.ts"
 import type { Keys } from "../Redis/keys.ts"
 import type { RedisError } from "../Redis/RedisError.ts"
 import * as Script from "../Redis/Script.ts"
-import { allowWrites, custody, keyNames, number, numbers } from "./custody.ts"
+import { allowWrites, custody, keyNames, messages, number, numbers, presence, withWorkers } from "./custody.ts"
 
 /** How many messages one call buries: a few milliseconds of Redis' time. */
 const chunk = 500
@@ -20,17 +20,21 @@ const chunkBytes = 1024 * 1024
 /**
  * Whether a worker may take from this queue: 0, or how many messages wait that no worker of ours has ever decided about.
  * `decision` is `send`, `bury` or empty; once one was made, or few enough wait, the queue is ours for ever. What is to
- * be buried is counted then, lest later messages are.
+ * be buried is counted then, lest later messages are. A worker that may take has given its first sign of life.
  */
 const admitScript = Script.make({
   name: "admit",
-  keys: keyNames,
-  args: ["limit", "decision", "schedule_offset"],
-  body: `${custody}
+  keys: withWorkers,
+  args: ["worker", "lease", "limit", "decision", "schedule_offset"],
+  body: `${custody}${presence}
 ${allowWrites}
-if redis.call('HEXISTS', key_counters, 'served') == 1 then return { 0, 0 } end
+local function admitted(burying)
+  announce(arg_worker, arg_lease)
+  return { 0, burying }
+end
+if redis.call('HEXISTS', key_counters, 'served') == 1 then return admitted(0) end
 local burying = tonumber(redis.call('HGET', key_counters, 'burying') or 0)
-if burying > 0 then return { 0, burying } end
+if burying > 0 then return admitted(burying) end
 local waiting = redis.call('LLEN', key_queue) + redis.call('LLEN', key_arrived)
   + redis.call('ZCOUNT', key_schedule, '-inf', now / 1000 + arg_schedule_offset)
 local limit = tonumber(arg_limit)
@@ -38,10 +42,10 @@ if limit > 0 and waiting > limit and arg_decision == '' then return { waiting, 0
 if waiting > 0 and arg_decision == 'bury' then
   -- What falls due later is no part of it.
   redis.call('HSET', key_counters, 'burying', waiting, 'burying_due', now / 1000 + arg_schedule_offset)
-  return { 0, waiting }
+  return admitted(waiting)
 end
 redis.call('HSET', key_counters, 'served', score(now))
-return { 0, 0 }
+return admitted(0)
 `,
   decode: (reply) => {
     const [undecided, burying] = numbers(reply) ?? []
@@ -78,10 +82,7 @@ for _, bytes in ipairs(redis.call('ZRANGEBYSCORE', key_schedule, '-inf', due, 'L
 end
 return found
 `,
-  decode: (reply) =>
-    Array.isArray(reply) && reply.every((item): item is Uint8Array => item instanceof Uint8Array)
-      ? Either.right(reply)
-      : Either.left("not a list of messages")
+  decode: messages
 })
 
 /**
@@ -130,17 +131,20 @@ export interface Place {
   /** Seconds between the scores of huey's schedule and Unix time, now. */
   readonly scheduleOffset: Effect.Effect<number>
   readonly deadCap: number
+  /** The worker that asks, and how long its signs of life count, milliseconds. */
+  readonly worker: string
+  readonly lease: number
 }
 
 /** Asks to take; see `JobStore`. */
 export const admit = (
-  { redis, keys, scheduleOffset }: Place,
+  { redis, keys, scheduleOffset, worker, lease }: Place,
   limit: number,
   decision: BacklogDecision | undefined
 ): Effect.Effect<Admission, RedisError> =>
   Effect.map(
     Effect.flatMap(scheduleOffset, (schedule_offset) =>
-      redis.run(admitScript, { ...keys }, { limit, decision: decision ?? "", schedule_offset })
+      redis.run(admitScript, { ...keys }, { worker, lease, limit, decision: decision ?? "", schedule_offset })
     ),
     ({ burying, undecided }): Admission =>
       undecided > 0
@@ -156,8 +160,8 @@ export const bury = (
   letter: (bytes: Uint8Array) => DeadLetter
 ): Effect.Effect<number, RedisError> =>
   Effect.gen(function* () {
-    const messages = yield* redis.run(oldest, { ...keys }, { limit: chunk, max_bytes: chunkBytes })
-    const pairs = messages.flatMap((bytes) => [
+    const found = yield* redis.run(oldest, { ...keys }, { limit: chunk, max_bytes: chunkBytes })
+    const pairs = found.flatMap((bytes) => [
       createHash("sha1").update(bytes).digest("hex"),
       JSON.stringify(letter(bytes))
     ])

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import * as TimeZone from "../Huey/TimeZone.ts"
 import {
   type Counts,
   defaultLease,
@@ -27,9 +28,11 @@ import * as Keys from "../Redis/keys.ts"
 import type { RedisError } from "../Redis/RedisError.ts"
 import type { Argument } from "../Redis/Script.ts"
 import { Redis } from "../Redis.ts"
+import * as Ahead from "./Ahead.ts"
 import * as Arrival from "./Arrival.ts"
 import * as Backlog from "./Backlog.ts"
 import { exchange as exchangeScript } from "./exchange.ts"
+import * as Peek from "./Peek.ts"
 import type { Reply } from "./Reply.ts"
 import { drainAll, unparkAll } from "./Return.ts"
 import * as scripts from "./scripts.ts"
@@ -69,15 +72,19 @@ const maxBlockSeconds = 60
 /** At a stop nobody waits longer for a Redis that hangs. */
 const unparkLimit = Duration.millis(500)
 
-/**
- * huey's score is `mktime` of a naive UTC time, which reads it as local time: it is shifted by the zone of the producer,
- * taken to be ours. With EDUMFA_JOB_QUEUE_UTC = False the naive time is local, and the score is right.
- */
-const shift = (utc: boolean) => (now: number) => (utc ? new Date(now).getTimezoneOffset() * 60 : 0)
+/** Clocks change at whole minutes, and every exchange asks. */
+const perMinute = (shift: (time: number) => number) => {
+  let known = { minute: Number.NaN, shift: 0 }
+  return (time: number) => {
+    const minute = Math.floor(time / 60_000)
+    if (minute !== known.minute) known = { minute, shift: shift(time) }
+    return known.shift
+  }
+}
 
 /**
  * EDUMFA_JOB_QUEUE_NAME, _UTC, _BLOCKING and _READ_TIMEOUT (seconds, default 5, at most 60) as huey has them;
- * EDUMFA_QUEUE_WORKER_LEASE (seconds, 1 to 3600, default 30).
+ * EDUMFA_QUEUE_WORKER_LEASE (seconds, 1 to 3600, default 30) and _TIME_ZONE, in which huey's schedule is read and written.
  */
 export const config: Config.Config<Options> = Config.all({
   queueName: Keys.nameConfig,
@@ -86,7 +93,9 @@ export const config: Config.Config<Options> = Config.all({
     Config.map(Duration.seconds),
     Config.withDefault(defaultLease)
   ),
-  scheduleOffset: Config.map(Config.withDefault(Config.boolean("EDUMFA_JOB_QUEUE_UTC"), true), shift),
+  scheduleOffset: Config.all([TimeZone.config, Config.withDefault(Config.boolean("EDUMFA_JOB_QUEUE_UTC"), true)]).pipe(
+    Config.map(([zone, utc]) => perMinute(TimeZone.scoreShift(zone, utc)))
+  ),
   block: Config.all([
     Config.withDefault(Config.boolean("EDUMFA_JOB_QUEUE_BLOCKING"), true),
     Config.number("EDUMFA_JOB_QUEUE_READ_TIMEOUT").pipe(
@@ -106,7 +115,7 @@ const storeError = (error: RedisError) =>
     cause: error
   })
 
-const onWire = (settlement: Settlement): ReadonlyArray<Argument> => {
+const onWire = (settlement: Settlement, scheduleOffset: Options["scheduleOffset"]): ReadonlyArray<Argument> => {
   const { id, token } = settlement.lease
   switch (settlement._tag) {
     case "Done":
@@ -114,6 +123,10 @@ const onWire = (settlement: Settlement): ReadonlyArray<Argument> => {
     case "Retry": {
       const { bytes = "", counted, delay, detail = "" } = settlement
       return ["R", id, token, Math.ceil(delay), counted ? 1 : 0, bytes, escaped(detail)]
+    }
+    case "Scheduled": {
+      const { dueAt } = settlement
+      return ["S", id, token, (dueAt / 1_000 + scheduleOffset(dueAt)).toFixed(3), dueAt, "", ""]
     }
     case "Dead":
       return ["X", id, token, JSON.stringify(settlement.letter), "", "", ""]
@@ -127,11 +140,13 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
     const redis = yield* Redis
     const commands = yield* redis.connect("worker")
     const random = Effect.map(Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER), (number) => number.toString(36))
-    const keys = { ...Keys.make(options.queueName, yield* random) }
+    const worker = yield* random
+    const keys = { ...Keys.make(options.queueName, worker) }
     const scheduleOffset = Effect.map(Clock.currentTimeMillis, options.scheduleOffset)
     // The blocking connection, opened after this, is closed before: it moves nothing more then.
     yield* Effect.addFinalizer(() =>
       unparkAll(commands, keys).pipe(
+        Effect.zipRight(commands.run(scripts.leave, keys, { worker })),
         Effect.interruptible,
         Effect.timeout(unparkLimit),
         Effect.catchAll((error) =>
@@ -161,7 +176,8 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       Effect.flatMap(Effect.zip(random, scheduleOffset), ([nonce, schedule_offset]) => {
         const told = unanswered
         const args = { ...limits, free, suspects, nonce, schedule_offset, unanswered: told.join(" ") }
-        return commands.run(exchangeScript, keys, args, settlements.flatMap(onWire)).pipe(
+        const wire = settlements.flatMap((settlement) => onWire(settlement, options.scheduleOffset))
+        return commands.run(exchangeScript, keys, args, wire).pipe(
           Effect.onError(() =>
             Effect.sync(() => {
               // The first of an outage may have been executed, and so may the last ones.
@@ -189,31 +205,36 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       storeError
     )
 
-    const place = { redis: commands, keys, scheduleOffset, deadCap }
+    const advance = Ahead.make(commands, keys, scheduleOffset)
+    const place = { redis: commands, keys, scheduleOffset, deadCap, worker, lease }
     return {
       name: `${redis.name} list ${keys.queue}`,
       lease: options.lease,
       exchange,
       extend: (leases) =>
-        leases.length === 0
-          ? Effect.succeed([])
-          : Effect.mapError(
-              commands.run(
-                scripts.extend,
-                keys,
-                { lease },
-                leases.flatMap(({ id, token }) => [id, token])
-              ),
-              storeError
-            ),
+        Effect.mapError(
+          commands.run(
+            scripts.extend,
+            keys,
+            { worker, lease },
+            leases.flatMap(({ id, token }) => [id, token])
+          ),
+          storeError
+        ),
       counts,
+      workers: Effect.mapError(commands.run(scripts.workers, keys, {}), storeError),
+      peek: (place, limit) => Effect.mapError(Peek.look(commands, keys, place, limit), storeError),
+      advance: (isDue) => Effect.mapError(advance(isDue), storeError),
       arrival: Effect.mapError(Arrival.make(blocking, keys, options.block), storeError),
       reconnect: Effect.zipRight(commands.replace, blocking.replace),
       notes: redis.notes,
       advice: Effect.mapError(redis.advice(commands), storeError),
       admit: (limit, decision) => Effect.mapError(Backlog.admit(place, limit, decision), storeError),
       buryBacklog: (letter) => Effect.mapError(Backlog.bury(place, letter), storeError),
-      drain: Effect.mapError(drainAll(commands, keys), storeError)
+      drain: (options) =>
+        Effect.mapError(drainAll(commands, keys, scheduleOffset, options), (error) =>
+          error._tag === "WorkersAlive" ? error : storeError(error)
+        )
     }
   })
 

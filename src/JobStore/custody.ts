@@ -20,6 +20,9 @@ export const keyNames = [
   "answer"
 ] as const satisfies ReadonlyArray<keyof Keys>
 
+/** For the scripts that know of workers; those of the take loop do without. */
+export const withWorkers = [...keyNames, "workers"] as const satisfies ReadonlyArray<keyof Keys>
+
 /** A write that changes nothing and that Redis allows at maxmemory: after it the others of a script are allowed too. */
 export const allowWrites = "redis.call('ZREM', key_inflight, '')"
 
@@ -30,6 +33,25 @@ export const numbers = (value: unknown): ReadonlyArray<number> | undefined =>
 /** A reply that is a number. */
 export const number = (reply: unknown): Either.Either<number, string> =>
   typeof reply === "number" ? Either.right(reply) : Either.left("not a number")
+
+/**
+ * Local functions behind {@link custody}: a worker's sign of life, worth a lease, and how many workers gave one. Those of the
+ * dead are cleared away at the same time.
+ */
+export const presence = `
+local function announce(worker, lease)
+  redis.call('ZADD', key_workers, score(now + lease), worker)
+  local dead = redis.call('ZRANGEBYSCORE', key_workers, '-inf', now, 'LIMIT', 0, 64)
+  if #dead > 0 then redis.call('ZREM', key_workers, unpack(dead)) end
+end
+local function alive() return redis.call('ZCOUNT', key_workers, '(' .. score(now), '+inf') end
+`
+
+/** A reply that is a list of messages. */
+export const messages = (reply: unknown): Either.Either<ReadonlyArray<Uint8Array>, string> =>
+  Array.isArray(reply) && reply.every((item): item is Uint8Array => item instanceof Uint8Array)
+    ? Either.right(reply)
+    : Either.left("not a list of messages")
 
 /** So many lines of a job's history are kept, the last ones. */
 const historyLines = 10

@@ -14,8 +14,9 @@ const settlementWidth = 7
 /**
  * Settles, reclaims, grants.
  *
- * A settlement is `D id token`, `R id token delay counted bytes detail`, `X id token letter` or `L id token`, padded to
- * seven. It works for the holder of the token only. Grants come from: expired leases and due retries (at most half of
+ * A settlement is `D id token`, `R id token delay counted bytes detail`, `S id token score due`, `X id token letter` or
+ * `L id token`, padded to seven. What goes back to huey's schedule with a score that is due now, for clocks are about to
+ * change there, would be granted again at once: it waits here instead. It works for the holder of the token only. Grants come from: expired leases and due retries (at most half of
  * what is free while fresh messages wait, so that neither starves), due messages of huey's schedule (at most half of
  * the rest), fresh messages. Of messages under suspicion only `suspects` are granted. A message whose digest is among those taken lately was pushed twice: it is left out.
  *
@@ -92,6 +93,17 @@ for i = first_rest, #ARGV, ${settlementWidth} do
       meta.deliveries = 0
       if ARGV[i + 5] ~= '' then redis.call('HSET', key_job, id, ARGV[i + 5]) end
       delay(id, meta, now + tonumber(ARGV[i + 3]))
+    elseif kind == 'S' then
+      local bytes = redis.call('HGET', key_job, id)
+      if bytes and tonumber(ARGV[i + 3]) > now / 1000 + arg_schedule_offset then
+        redis.call('ZADD', key_schedule, ARGV[i + 3], bytes)
+        -- Or it would be taken for a resend when its time has come.
+        redis.call('ZREM', key_seen, redis.sha1hex(bytes))
+        forget(id)
+      else
+        meta.deliveries = 0
+        delay(id, meta, tonumber(ARGV[i + 4]))
+      end
     elseif kind == 'X' then
       bury(ARGV[i + 3], id)
     else

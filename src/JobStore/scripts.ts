@@ -1,17 +1,18 @@
 /**
- * The scripts of the heartbeat and of the summary.
+ * The scripts of the heartbeat, of the summary, and for those who look.
  */
 import * as Either from "effect/Either"
 import * as Script from "../Redis/Script.ts"
-import { allowWrites, custody, keyNames, numbers } from "./custody.ts"
+import { allowWrites, custody, keyNames, number, numbers, presence, withWorkers } from "./custody.ts"
 
-/** Extends leases; `id token` behind the named arguments. */
+/** A worker's sign of life, which extends its leases; `id token` behind the named arguments. */
 export const extend = Script.make({
   name: "extend",
-  keys: keyNames,
-  args: ["lease"],
-  body: `${custody}
+  keys: withWorkers,
+  args: ["worker", "lease"],
+  body: `${custody}${presence}
 ${allowWrites}
+announce(arg_worker, arg_lease)
 local held = {}
 for i = first_rest, #ARGV, 2 do
   local meta = read_meta(ARGV[i])
@@ -54,4 +55,24 @@ return {
       ? Either.left("not five numbers")
       : Either.right({ waiting, scheduled, inHand, retrying, dead })
   }
+})
+
+/** A worker that stops gives no sign of life any more. */
+export const leave = Script.make({
+  name: "leave",
+  keys: ["workers"],
+  args: ["worker"],
+  body: `return redis.call('ZREM', key_workers, arg_worker)`,
+  decode: number
+})
+
+/** How many workers gave a sign of life that still counts. */
+export const workers = Script.make({
+  name: "workers",
+  keys: withWorkers,
+  args: [],
+  body: `${custody}${presence}
+return alive()
+`,
+  decode: number
 })

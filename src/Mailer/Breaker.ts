@@ -69,11 +69,19 @@ const digest = (server: SmtpServer, { password, username }: Credentials): Effect
   })
 
 /** By the way of TLS too: a wrong one, tried in a form, must not stop everybody's mails. */
-const connectBreaker = (server: SmtpServer): Circuits.Breaker => ({
+export const connectBreaker = (server: SmtpServer): Circuits.Breaker => ({
   name: `connect ${key(server)} ${server.tls}`,
   label: `mail server ${key(server)}`,
   needsProof: false
 })
+
+/** By a slow digest of the password. */
+export const loginBreaker = (server: SmtpServer, credentials: Credentials): Effect.Effect<Circuits.Breaker> =>
+  Effect.map(digest(server, credentials), (digits) => ({
+    name: `login ${key(server)} ${digits}`,
+    label: `the login at mail server ${key(server)}`,
+    needsProof: true
+  }))
 
 /** No answer that could be used. */
 const silences: ReadonlySet<MailerReason> = new Set(["Connect", "Protocol", "Tls", "ConnectionLost", "Timeout"])
@@ -118,17 +126,22 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       Effect.flatMap(Effect.delay(Monotonic.millis, rules.silence / 10), (now) => Effect.sync(() => share.shed(now))),
     step: () => {}
   })
+  const hoped = (place: string) =>
+    Effect.async<void>((resume) => {
+      const forget = share.hope(place, () => resume(Effect.void))
+      return Effect.sync(forget)
+    }).pipe(Effect.interruptible)
   /** By a fast digest, which stays in this process. */
-  const names = new Map<string, string>()
+  const logins = new Map<string, Circuits.Breaker>()
 
-  const loginBreaker = (server: SmtpServer, credentials: Credentials) =>
+  const knownLoginBreaker = (server: SmtpServer, credentials: Credentials) =>
     Effect.gen(function* () {
       const secret = JSON.stringify([key(server), credentials.username, Redacted.value(credentials.password)])
       const id = createHash("sha256").update(secret).digest("base64")
-      const name = names.get(id) ?? `login ${key(server)} ${yield* digest(server, credentials)}`
-      if (names.size >= maxStates) names.clear()
-      names.set(id, name)
-      return { name, label: `the login at mail server ${key(server)}`, needsProof: true } satisfies Circuits.Breaker
+      const login = logins.get(id) ?? (yield* loginBreaker(server, credentials))
+      if (logins.size >= maxStates) logins.clear()
+      logins.set(id, login)
+      return login
     })
 
   const pass = (breaker: Circuits.Breaker, server: SmtpServer): Effect.Effect<void, MailerError> =>
@@ -161,7 +174,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       Effect.uninterruptibleMask((restore) =>
         Effect.gen(function* () {
           const connect = connectBreaker(server)
-          const login = credentials === undefined ? undefined : yield* loginBreaker(server, credentials)
+          const login = credentials === undefined ? undefined : yield* knownLoginBreaker(server, credentials)
           yield* pass(connect, server)
           if (login !== undefined) yield* Effect.tapError(pass(login, server), () => circuits.released(connect))
           const exit = yield* Effect.exit(restore(open))
@@ -182,7 +195,14 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
         const place = key(server)
         const refused = (retryIn: number) =>
           postponed(`mail server ${place} does not answer, and has half of the slots`, retryIn)
-        const hand = share.enter(place, yield* Monotonic.millis)
+        const now = yield* Monotonic.millis
+        let hand = share.enter(place, now)
+        // Most servers answer at once: until the first mail has had its turn the next ones wait here, and are not even postponed.
+        const patience = rules.turn / 4 - share.waiting(place, now)
+        if (hand === "Unheard" && patience > 0) {
+          yield* Effect.timeoutOption(hoped(place), patience)
+          hand = share.enter(place, yield* Monotonic.millis)
+        }
         if (hand === "Silent") return yield* refused(yield* spread(rules, rules.silence))
         if (hand === "Unheard") {
           const detail = `mail server ${place} has half of the slots until it has answered`

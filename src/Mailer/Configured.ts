@@ -17,6 +17,7 @@ import type { Mailer } from "../Mailer.ts"
 import { type BreakerStore, layerMemory } from "./Breaker/BreakerStore.ts"
 import type * as Breaker from "./Breaker.ts"
 import { layerShared as layerKnown } from "./Known.ts"
+import * as Probe from "./Probe.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
 import * as Smtp from "./Smtp.ts"
 
@@ -137,19 +138,28 @@ const make = Effect.gen(function* () {
   } satisfies Smtp.Options
 })
 
-/** The layer, with its whole configuration read; `breaker`: what it is for. */
-export const choose = (
-  breaker: Breaker.Options = {}
-): Effect.Effect<Layer.Layer<Mailer, never, BreakerStore>, EdumfaConfigError, EdumfaConfig | FileSystem.FileSystem> =>
-  Effect.gen(function* () {
-    const options = yield* make
-    const context = yield* Effect.context<EdumfaConfig | FileSystem.FileSystem>()
-    return Smtp.layerShared({ ...options, breaker }).pipe(
+/** With the key file and the servers known before that the configuration names. */
+const configured = <A>(layer: Layer.Layer<A, never, EncKey.EncKey | BreakerStore>) =>
+  Effect.map(Effect.context<EdumfaConfig | FileSystem.FileSystem>(), (context) =>
+    layer.pipe(
       Layer.provide(EncKey.layerConfig),
       Layer.provide(layerKnown),
       Layer.provide(Layer.succeedContext(context))
     )
-  })
+  )
+
+/** The layer, with its whole configuration read; `breaker`: what it is for. */
+export const choose = (
+  breaker: Breaker.Options = {}
+): Effect.Effect<Layer.Layer<Mailer, never, BreakerStore>, EdumfaConfigError, EdumfaConfig | FileSystem.FileSystem> =>
+  Effect.flatMap(make, (options) => configured(Smtp.layerShared({ ...options, breaker })))
+
+/** The same for one who only asks mail servers how they are. */
+export const chooseProbe: Effect.Effect<
+  Layer.Layer<Probe.Probe, never, BreakerStore>,
+  EdumfaConfigError,
+  EdumfaConfig | FileSystem.FileSystem
+> = Effect.flatMap(make, (options) => configured(Probe.layer(options)))
 
 /** Opens no connection before its first mail; its breakers are its own. */
 export const layer: Layer.Layer<Mailer, EdumfaConfigError, EdumfaConfig | FileSystem.FileSystem> = Layer.provide(

@@ -4,6 +4,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as FiberSet from "effect/FiberSet"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
@@ -72,7 +73,9 @@ export const make = Effect.fnUntraced(function* (breaker: Breaker): Effect.fn.Re
         }
         opened({ connection: exit.value, close }, yield* Monotonic.millis)
       })
-      FiberSet.unsafeAdd(fibers, Runtime.runFork(runtime)(Effect.interruptible(opening)))
+      const fiber = Runtime.runFork(runtime)(Effect.interruptible(opening))
+      FiberSet.unsafeAdd(fibers, fiber)
+      return () => fiber.unsafeInterruptAsFork(FiberId.none)
     }
 
   let isSweeping = false

@@ -19,10 +19,21 @@ const maxMails = 100
 
 /** Someone who waits for a connection. */
 export interface Waiter {
-  /** Begins to open one, and ends in one of the calls at most; `now` is in monotonic milliseconds. */
-  readonly open: (opened: (kept: Kept, now: number) => void, failed: (cause: Cause.Cause<MailerError>) => void) => void
+  /**
+   * Begins to open one, and ends in one of the calls at most; answers with what gives that up. `now` is in monotonic
+   * milliseconds.
+   */
+  readonly open: (
+    opened: (kept: Kept, now: number) => void,
+    failed: (cause: Cause.Cause<MailerError>) => void
+  ) => () => void
   readonly served: (kept: Kept) => void
   readonly failed: (cause: Cause.Cause<MailerError>) => void
+}
+
+/** A connection that is being opened. */
+interface Opening {
+  giveUp: () => void
 }
 
 /** A connection that nobody uses. */
@@ -37,7 +48,7 @@ export class Pool {
   private readonly idle: Array<Idle> = []
   private readonly inUse = new Set<Kept>()
   private readonly waiters = new Set<Waiter>()
-  private opening = 0
+  private readonly openings = new Set<Opening>()
   /** In use, and not kept when they are given back. */
   private readonly stale = new WeakSet<Kept>()
   private isClosed = false
@@ -49,7 +60,7 @@ export class Pool {
 
   /** Nothing is open, nobody waits: it may be dropped. */
   get isEmpty(): boolean {
-    return this.idle.length + this.inUse.size + this.waiters.size + this.opening === 0
+    return this.idle.length + this.inUse.size + this.waiters.size + this.openings.size === 0
   }
 
   /** One that is free and alive, where there is one. */
@@ -68,7 +79,13 @@ export class Pool {
   wait(progress: Progress, waiter: Waiter, gone: () => void): void {
     this.waiters.add(waiter)
     progress.onAbandon = () => {
-      if (this.waiters.delete(waiter)) gone()
+      if (!this.waiters.delete(waiter)) return
+      gone()
+      // Nobody waits for the last one any more: a server that does not answer has no more connections than mails.
+      const last = [...this.openings].at(-1)
+      if (last === undefined || this.openings.size <= this.waiters.size) return
+      this.openings.delete(last)
+      last.giveUp()
     }
     this.openMore()
   }
@@ -121,17 +138,18 @@ export class Pool {
 
   /** Opens as many as there are who wait for one, and room for; whom it is opened for is served in turn. */
   private openMore(): void {
-    while (!this.isClosed && this.opening + this.inUse.size + this.idle.length < this.max) {
-      const waiter = [...this.waiters][this.opening]
+    while (!this.isClosed && this.openings.size + this.inUse.size + this.idle.length < this.max) {
+      const waiter = [...this.waiters][this.openings.size]
       if (waiter === undefined) return
-      this.opening += 1
-      waiter.open(
+      const opening: Opening = { giveUp: () => {} }
+      this.openings.add(opening)
+      const giveUp = waiter.open(
         (kept, now) => {
-          this.opening -= 1
-          this.give(kept, now)
+          if (this.openings.delete(opening)) this.give(kept, now)
+          else kept.close()
         },
         (cause) => {
-          this.opening -= 1
+          if (!this.openings.delete(opening)) return
           const [first] = this.waiters
           if (first !== undefined) {
             this.waiters.delete(first)
@@ -140,6 +158,7 @@ export class Pool {
           this.openMore()
         }
       )
+      opening.giveUp = giveUp
     }
   }
 }

@@ -15,6 +15,7 @@ import * as Breaker from "./Breaker.ts"
 import type * as Connection from "./Connection.ts"
 import * as Connections from "./Connections.ts"
 import { toMailerError, toRefusal } from "./classify.ts"
+import { credentialsOf } from "./credentials.ts"
 import * as EhloName from "./EhloName.ts"
 import { type Credentials, permit } from "./login.ts"
 import * as Message from "./Message.ts"
@@ -119,24 +120,12 @@ export const make = (options: Options = {}) =>
     const denials = new Denials()
     const ehloName = options.ehlo === undefined ? yield* Effect.cached(EhloName.find) : Effect.succeed(options.ehlo)
 
-    const credentialsOf = (server: SmtpServer): Effect.Effect<Credentials | undefined, MailerError> => {
-      const { password, username } = server
-      if (username === undefined) return Effect.succeed(undefined)
-      const fail = (detail: string, cause?: unknown) =>
-        new MailerError({ reason: "Password", verdict: "Configuration", detail, cause })
-      if (password === undefined) return Effect.fail(fail("a user name is set without a password"))
-      return encKey.decrypt(password).pipe(
-        Effect.map((clear) => ({ username, password: clear })),
-        Effect.mapError((cause) => fail(cause.message, cause))
-      )
-    }
-
     const send = (server: SmtpServer, mail: Mail, { date, id, stop }: SendOptions) =>
       Effect.gen(function* () {
         const accepted = yield* accept(mail, server, options.maxBody)
         const serverOptions = options.servers?.get(key(server)) ?? options.others ?? {}
         yield* permit(server, serverOptions)
-        const credentials = yield* credentialsOf(server)
+        const credentials = yield* credentialsOf(server, encKey)
         const ehlo = yield* ehloName
         const message = yield* Message.build(accepted.letter, { id, date, ehlo })
         const progress = Progress.unsafeMake()

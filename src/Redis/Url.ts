@@ -102,7 +102,8 @@ export const parse = (url: string): Either.Either<Parsed, RedisUrlError> =>
 
     const options = parseQuery(query)
     const { tls, keepAlive, notes, ...more } = yield* Either.mapLeft(
-      UrlOptions.parse(options, scheme),
+      // Behind a question mark in a password the host follows after an @.
+      UrlOptions.parse(options, scheme, !query.includes("@")),
       (detail) => new RedisUrlError({ reason: "Option", detail })
     )
     const db = integer(options.get("db") ?? "0")

@@ -34,22 +34,6 @@ const withoutEffect: ReadonlyMap<string, string> = new Map([
   ["encoding_errors", "messages are bytes"]
 ])
 
-/** Other options of redis-py, to be named when they are refused; a name that is not known may be a piece of a password. */
-const refused = new Set([
-  "decode_responses",
-  "timeout",
-  "retry",
-  "parser_class",
-  "connection_class",
-  "credential_provider",
-  "socket_keepalive_options",
-  "socket_type",
-  "redis_connect_func",
-  "event_dispatcher",
-  "cache",
-  "cache_config"
-])
-
 /** The options that only a host has. */
 const ofHosts = new Set(["host", "port", "socket_keepalive"])
 
@@ -158,12 +142,19 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ]
 ])
 
-/** The name of an option, where it is one and not perhaps a piece of a password. */
-const shown = (name: string): string =>
-  refused.has(name) || /^ssl_[a-z_]{1,40}$/.test(name) ? `the option ${name}` : "an option after the question mark"
+/** The name of an option, where it may be told and looks like one. */
+const shown = (name: string, mayTell: boolean): string =>
+  mayTell && /^[a-z][a-z0-9_]{0,40}$/.test(name) ? `the option ${name}` : "an option after the question mark"
 
-/** Reads the options of a URL; the left is one line on what is refused, without any value. */
-export const parse = (options: ReadonlyMap<string, string>, scheme: Scheme): Either.Either<UrlOptions, string> => {
+/**
+ * Reads the options of a URL; the left is one line on what is refused, without any value. Names that are not known are told
+ * only where they cannot be a piece of a password with a question mark in it.
+ */
+export const parse = (
+  options: ReadonlyMap<string, string>,
+  scheme: Scheme,
+  mayTell: boolean
+): Either.Either<UrlOptions, string> => {
   const draft: Draft = { tls: { verify: true, checkName: true, minVersion: "TLSv1.2" }, notes: [] }
   for (const [name, value] of options) {
     if (scheme === "unix://" ? ofHosts.has(name) : name === "path") {
@@ -176,7 +167,7 @@ export const parse = (options: ReadonlyMap<string, string>, scheme: Scheme): Eit
       draft.notes.push(`the option ${name} has no effect here: ${reason}`)
     } else if (reader === undefined) {
       return Either.left(
-        `${reason === undefined ? shown(name) : `this ${name}`} is not supported; remove it from the URL`
+        `${reason === undefined ? shown(name, mayTell) : `this ${name}`} is not supported; remove it from the URL`
       )
     } else if (name.startsWith("ssl_") && scheme !== "rediss://") {
       return Either.left(`the option ${name} needs a URL that begins with rediss://`)

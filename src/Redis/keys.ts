@@ -34,6 +34,8 @@ export interface Keys {
   readonly counters: string
   /** String of one worker: what its last exchange granted, should the answer get lost. */
   readonly answer: string
+  /** Sorted set: name of a worker to when its last sign of life is worth nothing any more, ms. */
+  readonly workers: string
   /** Hash: what breaker, of a mail server or of a login there, to its state. */
   readonly breaker: string
 }
@@ -58,6 +60,7 @@ export const make = (name: string, worker = ""): Keys => {
     seen: own("seen"),
     counters: own("counters"),
     answer: own(`answer:${worker}`),
+    workers: own("workers"),
     breaker: own("breaker")
   }
 }

@@ -1,11 +1,12 @@
 /**
  * The end of a worker: what is in hand gets its grace time, what ended is settled, the rest is released.
  */
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
-import type { JobStoreError } from "../JobStore.ts"
+import type { JobStore, JobStoreError } from "../JobStore.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { InHand } from "./InHand.ts"
 import { storePause } from "./Outage.ts"
@@ -15,6 +16,9 @@ const timeToHeed = Duration.millis(250)
 
 /** What settling may take after the grace time. */
 const lastSettling = Duration.seconds(1)
+
+/** What asking for the rest may take: a store that did not answer before is not asked. */
+const lastLook = Duration.millis(200)
 
 /** Goes on in the background where it takes longer: a store that hangs must not hold up the stop. */
 const atMost = <A, R>(effect: Effect.Effect<A, never, R>, limit: Duration.Duration) =>
@@ -27,6 +31,9 @@ const atMost = <A, R>(effect: Effect.Effect<A, never, R>, limit: Duration.Durati
   )
 
 export interface Options<out R> {
+  readonly store: Context.Tag.Service<JobStore>
+  /** What puts back what is left in the worker's own keys; absent: the log does not speak of it. */
+  readonly command: string | undefined
   readonly inHand: InHand
   /** One exchange with the store. */
   readonly turn: Effect.Effect<unknown, JobStoreError, R>
@@ -38,7 +45,20 @@ export interface Options<out R> {
 }
 
 /** Ends the take loop and what it has taken; takes little longer than the grace time, whatever the store does. */
-export const make = <R>({ inHand, turn, grace, hurry, stopTaking }: Options<R>) => {
+export const make = <R>({ command, grace, hurry, inHand, stopTaking, store, turn }: Options<R>) => {
+  /** Another kind of worker does not find what is kept in keys of ours. */
+  const tellRest = store.counts.pipe(
+    Effect.flatMap(({ inHand, retrying }) =>
+      inHand + retrying === 0
+        ? Effect.void
+        : Effect.logInfo(
+            `${retrying} to be tried again and ${inHand} in hand of others are kept for workers of this kind; ` +
+              `before a Python worker takes over, run: ${command}`
+          )
+    ),
+    Effect.catchAll((error) => Effect.logDebug(`what is left is not known: ${error.detail}`))
+  )
+
   /** Settles until nothing is in hand. */
   const settleAll = Effect.gen(function* () {
     while (!inHand.isIdle) {
@@ -70,6 +90,7 @@ export const make = <R>({ inHand, turn, grace, hurry, stopTaking }: Options<R>) 
         `${inHand.size} in hand did not end; they come back when their leases end: ${inHand.jobIds.join(" ")}`
       )
     }
+    if (command !== undefined && inHand.size + inHand.untold === 0) yield* atMost(tellRest, lastLook)
     if (inHand.untold > 0) {
       yield* Effect.logWarning(`${inHand.untold} that ended could not be settled; they may be done twice`)
     }

@@ -52,6 +52,8 @@ export class InHand {
   private readonly askings = new Set<Asking>()
   /** Told before, by an exchange that was not answered: the store may know them. */
   private readonly toldBefore = new WeakSet<Settlement>()
+  /** The store had as many as were asked for, when any were. */
+  private isPlenty = false
   private readonly slots: number
   /** Something has ended. */
   readonly changed: Queue.Queue<void>
@@ -75,9 +77,12 @@ export class InHand {
     return Math.max(0, this.slots - this.hands.size - asked)
   }
 
-  /** Whether a second exchange is worth it: Redis answers to it while the jobs of the first are done. */
+  /**
+   * Whether a second exchange is worth it: Redis answers to it while the jobs of the first are done. Only where the store
+   * had as many as were asked for: exchanges of which there is nothing to get would follow one another without end.
+   */
   get isRoomy(): boolean {
-    return this.askings.size === 1 && this.free >= share(this.slots)
+    return this.isPlenty && this.askings.size === 1 && this.free >= share(this.slots)
   }
 
   /** How many more messages under suspicion may be taken: there is one in hand at a time. */
@@ -123,6 +128,12 @@ export class InHand {
 
   answered(asking: Asking): void {
     this.askings.delete(asking)
+  }
+
+  /** Notes how many were granted; answers with whether there may be more. */
+  granted(asking: Asking, count: number): boolean {
+    if (asking.free > 0) this.isPlenty = count >= asking.free
+    return this.isPlenty
   }
 
   told(asking: Asking): void {

@@ -120,7 +120,7 @@ export const make =
       if (grant.deliveries > maxDeliveries) return Option.some(yield* reject(grant, known, "Poison", poisonDetail))
       const now = yield* options.now
       if (message.eta !== undefined && message.eta > now) {
-        return Option.some<Settlement>({ _tag: "Retry", lease: grant.lease, delay: message.eta - now, counted: false })
+        return Option.some<Settlement>({ _tag: "Scheduled", lease: grant.lease, dueAt: message.eta })
       }
       if (job === undefined) {
         return Option.some(yield* reject(grant, known, "UnknownJob", "no job of this worker has this name"))

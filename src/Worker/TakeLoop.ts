@@ -5,6 +5,7 @@
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type { JobStore, JobStoreError } from "../JobStore.ts"
@@ -76,7 +77,12 @@ export const make = Effect.fnUntraced(function* <R>({
       if (hasFreeSlot && mayBeMore) continue
       if (hasFreeSlot) yield* Queue.offer(idle, undefined)
       const wait = Math.max(shortestWait, Math.min(due ?? longestWait, longestWait))
-      yield* Effect.raceFirst(Queue.take(inHand.changed), Effect.sleep(hasFreeSlot ? wait : longestWait))
+      // A race is two fibers and a timer: a busy worker does without.
+      if (Option.isNone(yield* Queue.poll(inHand.changed))) {
+        yield* Effect.raceFirst(Queue.take(inHand.changed), Effect.sleep(hasFreeSlot ? wait : longestWait))
+      }
+      // What ends in the same turn of the event loop is told together.
+      yield* Effect.yieldNow()
     }
   })
 

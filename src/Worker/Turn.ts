@@ -96,7 +96,7 @@ export const make = <R>(options: Options<R>): Turn<R> => {
       else inHand.release(grant)
     }
     Metrics.unsafeTurn(inHand.size, reply.now)
-    return { due: reply.nextDueIn, mayBeMore: taking && reply.grants.length >= free }
+    return { due: reply.nextDueIn, mayBeMore: inHand.granted(asking, reply.grants.length) && taking }
   })
 
   return {

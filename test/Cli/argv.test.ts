@@ -1,10 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import { canonical } from "../../src/Cli/argv.ts"
-import { conflicts, type Option, options } from "../../src/Cli/options.ts"
+import { config, type Synopsis } from "../../src/Cli/Option.ts"
+import { conflicts, options } from "../../src/Cli/options.ts"
 
-const line = (argv: ReadonlyArray<string>, own?: ReadonlyArray<Option>) =>
-  Either.getOrElse(canonical(argv, own), (error) => `${error.reason}: ${error.message}`)
+const line = (argv: ReadonlyArray<string>, commands?: ReadonlyArray<Synopsis>) =>
+  Either.getOrElse(canonical(argv, commands), (error) => `${error.reason}: ${error.message}`)
 
 describe("spellings that optparse takes", () => {
   it.each<[ReadonlyArray<string>, ReadonlyArray<string>]>([
@@ -24,10 +25,6 @@ describe("spellings that optparse takes", () => {
     [["-l-x"], ["--logfile=-x"]],
     [["-l", "a b"], ["--logfile=a b"]],
     [["-l", "status"], ["--logfile=status"]],
-    [
-      ["-l", "status", "status"],
-      ["--logfile=status", "status"]
-    ],
     [["--logfile=--version"], ["--logfile=--version"]],
     [["-k", "greenlet"], ["--worker-type=greenlet"]],
     [["-kprocess"], ["--worker-type=process"]],
@@ -67,7 +64,6 @@ describe("long names cut short", () => {
   it.each<[ReadonlyArray<string>, ReadonlyArray<string> | string]>([
     [["--log", "F"], ["--logfile=F"]],
     [["--l=F"], ["--logfile=F"]],
-    [["--log-", "info"], ["--log-level=info"]],
     [["--workers", "4"], ["--workers=4"]],
     [["--worker-", "thread"], ["--worker-type=thread"]],
     [["--back", "2"], ["--backoff=2"]],
@@ -95,6 +91,8 @@ describe("what is wrong is said in one line", () => {
     [["--WORKERS=4"], "UnknownOption: unknown option --WORKERS, see --help"],
     [["-Cx"], "UnknownOption: unknown option -x, see --help"],
     [["-C4"], "UnknownOption: unknown option -4, see --help"],
+    [["--log-level", "debug"], "UnknownOption: unknown option --log-level, see --help"],
+    [["--log-", "info"], "UnknownOption: unknown option --log-, see --help"],
     [["--wizard"], "UnknownOption: unknown option --wizard, see --help"],
     [["--__proto__"], "UnknownOption: unknown option --__proto__, see --help"],
     [["--a\nb"], "UnknownOption: unknown option --a\\nb, see --help"],
@@ -132,63 +130,69 @@ describe("what is wrong is said in one line", () => {
     [["-L", ""], "InvalidValue: option -L needs names separated by commas, got an empty value"],
     [["--backlog", "keep"], "InvalidValue: option --backlog needs one of send, bury, got keep"],
     [["--redis-wait", "soon"], "InvalidValue: option --redis-wait needs a number of at least 0, got soon"],
-    [
-      ["--log-level", "loud"],
-      "InvalidValue: option --log-level needs one of all, trace, debug, info, warning, error, fatal, none, got loud"
-    ],
     [["-CM5"], "Conflict: options --disable-health-check and --max-tasks cannot be used together"]
   ])("%j", (argv, expected) => {
     expect(line(argv)).toBe(expected)
   })
 })
 
-describe("subcommands, positional arguments and what @effect/cli adds", () => {
-  const own: ReadonlyArray<Option> = [
-    {
-      long: "json",
-      short: undefined,
-      kind: "flag",
-      help: "",
-      group: "Configuration",
-      effect: "works",
-      source: "ours"
-    },
-    {
-      long: "limit",
-      short: undefined,
-      kind: "integer",
-      placeholder: "N",
-      default: 10,
-      needs: "an integer",
-      accepts: (value) => /^\d+$/.test(value),
-      help: "",
-      group: "Configuration",
-      effect: "works",
-      source: "ours"
-    }
+describe("commands, and what @effect/cli adds", () => {
+  const json = {
+    long: "json",
+    short: undefined,
+    kind: "flag",
+    help: "",
+    group: "Options",
+    effect: "works",
+    source: "ours"
+  } as const
+  const limit = {
+    long: "limit",
+    short: "l",
+    kind: "integer",
+    placeholder: "N",
+    default: 10,
+    needs: "an integer",
+    accepts: (value: string) => /^\d+$/.test(value),
+    help: "",
+    group: "Options",
+    effect: "works",
+    source: "ours"
+  } as const
+  const commands: ReadonlyArray<Synopsis> = [
+    { name: "status", purpose: "", options: [json, config] },
+    { name: "dead", purpose: "", options: [limit, json, config] }
   ]
 
   it.each<[ReadonlyArray<string>, ReadonlyArray<string>]>([
     [["status"], ["status"]],
     [
-      ["stray", "-"],
-      ["stray", "-"]
-    ],
-    [
-      ["status", "-w4"],
-      ["--workers=4", "status"]
-    ],
-    [
       ["dead", "--limit", "5", "--config", "x", "--json", "--limit=6"],
-      ["--config=x", "dead", "--json", "--limit=6"]
+      ["dead", "--config=x", "--json", "--limit=6"]
     ],
     [
       ["--json", "status"],
       ["status", "--json"]
     ],
     [
-      ["-n", "test-mail", "--", "-x", "--help"],
-      ["--no-periodic", "test-mail", "--", "-x", "--help"]
+      ["--config", "x", "status"],
+      ["status", "--config=x"]
+    ],
+    [
+      ["--conf=status", "dead", "-l7"],
+      ["dead", "--config=status", "--limit=7"]
+    ],
+    [
+      ["--config", "status", "status"],
+      ["status", "--config=status"]
+    ],
+    [["-l", "status"], ["--logfile=status"]],
+    [["-ldead"], ["--logfile=dead"]],
+    [["--config", "dead"], ["--config=dead"]],
+    [["--log", "dead"], ["--logfile=dead"]],
+    [
+      ["-l", "dead", "-w4"],
+      ["--logfile=dead", "--workers=4"]
     ],
     [["-n", "--"], ["--no-periodic"]],
     [["--help"], ["--help"]],
@@ -202,18 +206,38 @@ describe("subcommands, positional arguments and what @effect/cli adds", () => {
       ["status", "--json", "--help"],
       ["status", "--help"]
     ],
-    [["-w4", "--version"], ["--version"]],
-    [["-w4", "--completions", "bash"], ["--completions=bash"]],
     [
-      ["-w4", "--log-level", "debug", "--log-level=info"],
-      ["--log-level=info", "--workers=4"]
-    ]
+      ["--help", "dead"],
+      ["dead", "--help"]
+    ],
+    [["stray", "--help"], ["--help"]],
+    [["-w4", "--version"], ["--version"]],
+    [["status", "--version"], ["--version"]],
+    [["-w4", "--completions", "bash"], ["--completions=bash"]]
   ])("%j", (argv, expected) => {
-    expect(line(argv, own)).toEqual(expected)
+    expect(line(argv, commands)).toEqual(expected)
   })
 
-  it("refuses an option of a subcommand that was not named to it", () => {
-    expect(line(["status", "--json"])).toBe("UnknownOption: unknown option --json, see --help")
+  const others = "the worker runs without one, others are status, dead"
+  it.each<[ReadonlyArray<string>, string]>([
+    [["stray"], `UnknownCommand: unknown command stray; ${others}`],
+    [["Status"], `UnknownCommand: unknown command Status; ${others}`],
+    [["stat"], `UnknownCommand: unknown command stat; ${others}`],
+    [["-"], `UnknownCommand: unknown command -; ${others}`],
+    [[""], `UnknownCommand: unknown command an empty value; ${others}`],
+    [["a\nb"], `UnknownCommand: unknown command a\\nb; ${others}`],
+    [["-n", "stray", "--", "-x"], `UnknownCommand: unknown command stray; ${others}`],
+    [["-n", "--", "-x"], `UnknownCommand: unknown command -x; ${others}`],
+    [["status", "dead"], "UnknownCommand: status takes options only, got dead, see status --help"],
+    [["status", "--", "-x"], "UnknownCommand: status takes options only, got -x, see status --help"],
+    [["status", "-w4"], "UnknownOption: unknown option -w, see status --help"],
+    [["-w", "4", "status"], "UnknownOption: unknown option -w, see status --help"],
+    [["status", "--limit=5"], "UnknownOption: unknown option --limit, see status --help"],
+    [["--json"], "UnknownOption: unknown option --json, see --help"],
+    [["dead", "-l", "x"], "InvalidValue: option -l needs an integer, got x"],
+    [["dead", "--limit"], "MissingValue: option --limit needs an integer"]
+  ])("%j", (argv, expected) => {
+    expect(line(argv, commands)).toBe(expected)
   })
 })
 

@@ -75,7 +75,16 @@ describe("decrypt", () => {
     }).pipe(Effect.provide(withKey))
   )
 
-  it.effect.each(["", "hunter2", `${sample.toUpperCase()}`, `${sample}\n`, ` ${sample}`, `${sample}:00`, `0${sample}`])(
+  it.effect.each([sample.toUpperCase(), `${sample}\n`, ` ${sample}`])("never takes %j for a clear password", (stored) =>
+    Effect.gen(function* () {
+      expect(yield* decrypt(stored)).toBe("mail-password")
+      // Under another key neither.
+      const error = yield* Effect.flip(Effect.provide(decrypt(stored), layer(yield* keyOf(96))))
+      expect(error.reason).toBe("Undecryptable")
+    }).pipe(Effect.scoped, Effect.provide([withKey, NodeFileSystem.layer]))
+  )
+
+  it.effect.each(["", "hunter2", `${sample}:00`, `0${sample}`, sample.slice(1), `x${sample}`])(
     "takes %j for a clear password",
     (stored) =>
       Effect.gen(function* () {
@@ -193,6 +202,45 @@ describe("layerConfig", () => {
         )
       )
     )
+  )
+
+  it.effect("is privacyIDEA's in its own words where its file was read", () =>
+    Effect.gen(function* () {
+      expect((yield* Effect.flip(check)).message).toBe(
+        "key file /etc/privacyidea/enckey does not exist; set PI_ENCFILE to privacyIDEA's key file"
+      )
+    }).pipe(
+      Effect.provide(EdumfaConfig.layer({ file: Option.none() })),
+      Effect.provide(Files.layer({ "/etc/privacyidea/pi.cfg": "PI_JOB_QUEUE_URL = ''\n" }))
+    )
+  )
+
+  const module = (name: string) => ({ EDUMFA_ENCFILE: keyFile, EDUMFA_HSM_MODULE: name })
+
+  it.effect.each([
+    "",
+    "edumfa.lib.security.default.DefaultSecurityModule",
+    "privacyidea.lib.security.default.DefaultSecurityModule"
+  ])("reads the file where %j holds the keys", (name) =>
+    Effect.gen(function* () {
+      expect(yield* decrypt(sample)).toBe("mail-password")
+    }).pipe(Effect.provide(configured(EdumfaConfig.layerValues(module(name)))))
+  )
+
+  it.effect("minds another security module for encrypted passwords only", () =>
+    Effect.gen(function* () {
+      const name = "edumfa.lib.security.aeshsm.AESHardwareSecurityModule"
+      const config = EdumfaConfig.layerValues(module(name))
+      const fault = {
+        reason: "SecurityModule",
+        message: `EDUMFA_HSM_MODULE is '${name}': passwords can be decrypted here under a key file only; let mails for such an SMTP server not go through the queue, or let it take them without a login`
+      }
+      expect(failure(yield* Effect.flip(Effect.provide(check, [config, NodeFileSystem.layer])))).toStrictEqual(fault)
+      yield* Effect.gen(function* () {
+        expect(yield* decrypt("clear")).toBe("clear")
+        expect(failure(yield* Effect.flip(decrypt(sample)))).toStrictEqual(fault)
+      }).pipe(Effect.provide(configured(config)))
+    })
   )
 
   it.effect("checks the file", () =>

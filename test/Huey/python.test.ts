@@ -1,6 +1,3 @@
-import { spawnSync } from "node:child_process"
-import { readdirSync, readFileSync } from "node:fs"
-import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
@@ -10,22 +7,11 @@ import { NaiveDateTime } from "../../src/Huey/NaiveDateTime.ts"
 import { Instance, TimeDelta, Tuple } from "../../src/Huey/PickleValue.ts"
 import * as Signature from "../../src/Huey/Signature.ts"
 import * as Huey from "../../src/Huey.ts"
+import * as HueySamples from "../services/HueySamples.ts"
+import * as Python from "../services/Python.ts"
 
-const script = fileURLToPath(new URL("../fixtures/python/huey_messages.py", import.meta.url))
-const directory = new URL("../fixtures/huey-messages/", import.meta.url)
-
-const python = (command: "load" | "same" | "dump", input: unknown): unknown => {
-  const { error, status, stderr, stdout } = spawnSync("python3", [script, command], {
-    input: JSON.stringify(input),
-    encoding: "utf8",
-    maxBuffer: 64 * 1024 * 1024
-  })
-  if (error !== undefined) {
-    throw new Error("python3 is needed: these tests let Python's own pickle read what is written", { cause: error })
-  }
-  if (status !== 0) throw new Error(`python3 failed: ${stderr}`)
-  return JSON.parse(stdout)
-}
+const python = (command: "load" | "same" | "dump", input: unknown): unknown =>
+  Python.run("huey_messages.py", [command], input)
 
 const codec = Huey.make()
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64")
@@ -139,11 +125,9 @@ describe("Python reads", () => {
 
   it("every sample, written again, as the same message", () => {
     const signing = { secret: Redacted.make("correct horse") }
-    const files = readdirSync(directory).filter((file) => file.endsWith(".msg") && !file.startsWith("mime"))
-    expect(files.length).toBe(76)
+    expect(HueySamples.all.length).toBe(78 + 57)
     // Packed and signed samples are taken apart by the Huey codec; Python compares the pickles inside.
-    const pairs = files.map((file) => {
-      const bytes = readFileSync(new URL(file, directory))
+    const pairs = HueySamples.all.map(({ bytes, file }) => {
       const utc = !file.startsWith("local-time")
       const signed = file.startsWith("signed")
       const reader = Huey.make(signed ? { signing } : { utc })
@@ -153,7 +137,7 @@ describe("Python reads", () => {
       return [base64(Compression.decompress(bytes)), base64(again)]
     })
     const same = python("same", pairs)
-    expect(files.filter((_, index) => !Array.isArray(same) || same[index] !== true)).toEqual([])
+    expect(HueySamples.all.filter((_, index) => !Array.isArray(same) || same[index] !== true)).toEqual([])
   })
 })
 

@@ -39,7 +39,7 @@ const recorded = Effect.flatMap(Recording.Outbox, ({ all }) => Effect.map(all, (
 const inPython = Effect.fnUntraced(function* (bytes: Buffer) {
   const script = fileURLToPath(new URL("../fixtures/python/huey_messages.py", import.meta.url))
   const options = { cwd: ".", input: JSON.stringify([bytes.toString("base64")]) }
-  const { ended } = yield* Command.start("python3", [script, "load"], options)
+  const { ended } = yield* Command.start("python3", ["-B", script, "load"], options)
   const { code, stdout, stderr } = yield* Effect.flatten(ended)
   if (code !== 0) return yield* Effect.dieMessage(`python3 is needed for this test: ${stderr}`)
   const [message]: ReadonlyArray<{ readonly Message: ReadonlyArray<unknown> }> = JSON.parse(stdout)
@@ -96,8 +96,8 @@ describe("JobQueue.Configured", () => {
       expect(elapsed(resolved)).toBeGreaterThanOrEqual(120_000)
       expect(elapsed(resolved)).toBeLessThan(121_000)
       expect([retries, retryDelay, priority, kwargs, expires]).toEqual([
-        { int: "0" },
-        { int: "0" },
+        { int: "7" },
+        { int: "18" },
         null,
         { dict: [] },
         null

@@ -1,10 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as EdumfaConfig from "../../src/EdumfaConfig.ts"
 import * as ConfiguredStore from "../../src/JobStore/Configured.ts"
 import { JobStore } from "../../src/JobStore.ts"
+import * as Files from "../services/Files.ts"
 import * as RedisServer from "../services/RedisServer.ts"
 
 const store = (values: Parameters<typeof EdumfaConfig.layerValues>[0]) =>
@@ -22,6 +25,21 @@ describe("JobStore.Configured", () => {
           "the job queue is off, set EDUMFA_JOB_QUEUE_CLASS = 'edumfa.lib.queues.huey_queue.HueyQueue' in no configuration file"
         )
       }
+    })
+  )
+
+  it.effect("says so of the file that is read where both products' are there", () =>
+    Effect.gen(function* () {
+      const files = { "/etc/edumfa/edumfa.cfg": "A = 1\n", "/etc/privacyidea/pi.cfg": "PI_JOB_QUEUE_CLASS = 'x'\n" }
+      const config = EdumfaConfig.layer({ file: Option.none() }).pipe(
+        Layer.provide(Files.layer(files)),
+        Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map())))
+      )
+      const error = yield* Effect.flip(Effect.provide(JobStore, Layer.provide(ConfiguredStore.layer, config)))
+      expect(error.message).toBe(
+        "the job queue is off, set EDUMFA_JOB_QUEUE_CLASS = 'edumfa.lib.queues.huey_queue.HueyQueue' in /etc/edumfa/edumfa.cfg; " +
+          "/etc/privacyidea/pi.cfg is not read, for /etc/edumfa/edumfa.cfg is there; --config chooses"
+      )
     })
   )
 

@@ -128,6 +128,26 @@ export const suite = (name: string, layer: (lease: Duration.Duration) => Layer.L
       }).pipe(queue())
     )
 
+    it.live("lets a job that is not due wait for its own time, at no cost", () =>
+      Effect.gen(function* () {
+        yield* enqueue("a")
+        const { lease } = yield* takeOne
+        const { now } = yield* exchange([], 0)
+        const { nextDueIn, settled } = yield* exchange([{ _tag: "Scheduled", lease, dueAt: now + 150 }], 1)
+        expect(settled).toEqual([true])
+        expect(nextDueIn).toBeGreaterThan(0)
+        expect(nextDueIn).toBeLessThanOrEqual(150)
+        expect((yield* exchange([], 1)).grants).toEqual([])
+        expect(yield* counts).toEqual({ ...empty, scheduled: 1 })
+        const second = yield* takeOne
+        expect(yield* wordOf(second)).toBe("a")
+        expect(second).toMatchObject({ attempts: 0, deliveries: 1 })
+        expect((yield* exchange([], 0)).now).toBeGreaterThanOrEqual(now + 150)
+        expect((yield* exchange([done(second)], 1)).settled).toEqual([true])
+        expect(yield* counts).toEqual(empty)
+      }).pipe(queue())
+    )
+
     it.live("gives a released one back at once and at no cost", () =>
       Effect.gen(function* () {
         yield* enqueue("a")

@@ -33,7 +33,7 @@ const notes = (url: string) => Either.map(parse(url), (parsed) => parsed.notes)
 
 /** What is an address as redis-py reads it, and not for us: its options mean nothing to huey, or redis-py fails later. */
 const refused: ReadonlyMap<string, string> = new Map([
-  ["redis://h?foo=bar", "an option after the question mark is not supported; remove it from the URL"],
+  ["redis://h?foo=bar", "the option foo is not supported; remove it from the URL"],
   ["redis://h?timeout=20", "the option timeout is not supported; remove it from the URL"],
   [
     "rediss://u:p@h:6380/7?ssl_cert_reqs=optional&decode_responses=True",
@@ -112,6 +112,8 @@ describe("URLs of redis-py", () => {
 describe("refusals", () => {
   it.each([
     ["redis://:a?hunter2=b@h", "an option after the question mark is not supported; remove it from the URL"],
+    ["redis://:ssl_hunter?ssl_2=b@h", "an option after the question mark is not supported; remove it from the URL"],
+    ["redis://h?Hunter+2=b", "an option after the question mark is not supported; remove it from the URL"],
     ["redis://h:port", "the port is not a number from 0 to 65535"],
     ["redis://:hunter/2@h", "the port is not a number from 0 to 65535"],
     ["redis://h:65536", "the port is not a number from 0 to 65535"],
@@ -186,6 +188,101 @@ describe("more than the samples", () => {
       "socket_connect_timeout counts as 10 seconds: a dead connection has to be noticed",
       "the option lib_name has no effect here: no library name is sent"
     ])
+  })
+})
+
+describe("every option of redis-py", () => {
+  const honoured = {
+    redis: {
+      db: "1",
+      username: "u",
+      password: "p",
+      host: "h",
+      port: "1",
+      socket_connect_timeout: "1",
+      socket_timeout: "1",
+      socket_keepalive: "1",
+      client_name: "n"
+    },
+    rediss: {
+      ssl_cert_reqs: "none",
+      ssl_check_hostname: "0",
+      ssl_ca_certs: "/f",
+      ssl_ca_path: "/d",
+      ssl_ca_data: "PEM",
+      ssl_certfile: "/c",
+      ssl_password: "p",
+      ssl_min_version: "772",
+      ssl_ciphers: "HIGH"
+    },
+    unix: { path: "/s" }
+  }
+
+  it.each(
+    Object.entries(honoured).flatMap(([scheme, options]) =>
+      Object.entries(options).map(([name, value]) => `${scheme}://?${name}=${value}`)
+    )
+  )("%s changes the address, without a word", (url) => {
+    const plain = url.startsWith("unix") ? "unix:///" : url.replace(/\?.*/, "")
+    expect(fields(url)).not.toStrictEqual(fields(plain))
+    expect(fields(url)).not.toHaveProperty("reason")
+    expect(Either.getOrThrow(notes(url))).toStrictEqual([])
+  })
+
+  it("the key goes with its certificate", () => {
+    expect(fields("rediss://h?ssl_certfile=/c&ssl_keyfile=/k")).toMatchObject({
+      tls: { certFile: "/c", keyFile: "/k" }
+    })
+  })
+
+  it.each([
+    "health_check_interval=30",
+    "max_connections=10",
+    "retry_on_timeout=True",
+    "retry_on_error=x",
+    "socket_read_size=65536",
+    "protocol=3",
+    "legacy_responses=1",
+    "lib_name=redis-py",
+    "lib_version=6",
+    "encoding=utf-8",
+    "encoding_errors=strict"
+  ])("%s has no effect, and says so once", (option) => {
+    const [name = ""] = option.split("=")
+    expect(fields(`redis://h?${option}`)).toStrictEqual(fields("redis://h"))
+    const said = Either.getOrThrow(notes(`redis://h?${option}`))
+    expect(said).toHaveLength(1)
+    expect(said[0]).toMatch(new RegExp(`^the option ${name} has no effect here: `))
+  })
+
+  it.each([
+    "decode_responses",
+    "timeout",
+    "retry",
+    "parser_class",
+    "connection_class",
+    "credential_provider",
+    "socket_keepalive_options",
+    "socket_type",
+    "redis_connect_func",
+    "event_dispatcher",
+    "cache",
+    "cache_config",
+    "command_packer",
+    "maint_notifications_config",
+    "ssl",
+    "ssl_validate_ocsp",
+    "ssl_validate_ocsp_stapled",
+    "ssl_ocsp_context",
+    "ssl_ocsp_expected_cert",
+    "ssl_include_verify_flags",
+    "ssl_exclude_verify_flags",
+    "ssl_of_tomorrow"
+  ])("%s is refused by name", (name) => {
+    expect(fields(`rediss://:secret@h?${name}=1`)).toMatchObject({
+      reason: "Option",
+      detail: `the option ${name} is not supported; remove it from the URL`
+    })
   })
 })
 

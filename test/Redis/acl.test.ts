@@ -100,7 +100,7 @@ describe("the rights of the README", () => {
         firstTakenAt: 0
       }
       yield* Effect.gen(function* () {
-        const { admit, buryBacklog, drain, exchange } = yield* JobStore
+        const { admit, buryBacklog, drain, exchange, peek, workers } = yield* JobStore
         yield* use((client) => client.lpush("huey.redis.huey", "a", "b"))
         expect(yield* admit(1, undefined)).toEqual({ _tag: "Undecided", waiting: 2 })
         yield* admit(1, "bury")
@@ -110,7 +110,27 @@ describe("the rights of the README", () => {
         const fill = "for i = 1, 100001 do redis.call('ZADD', KEYS[1], 4e12, i) end"
         yield* use((client) => client.eval(fill, 1, "{huey.redis.huey}:q:seen"))
         expect((yield* exchange([], 2)).grants).toHaveLength(1)
-        expect(yield* drain).toBe(1)
+        expect(yield* workers).toBe(1)
+        expect(yield* peek("inHand", 2)).toHaveLength(1)
+        expect(yield* peek("waiting", 2)).toEqual([])
+        expect(yield* drain({ force: true })).toEqual({ arrived: 0, inHand: 1, due: 0, later: 0 })
+      }).pipe(Effect.provide(store(server.port, "huey", Duration.seconds(30))))
+    })
+  )
+
+  it.scopedLive("let a worker put a job back into the schedule, and fetch one from there that is overdue", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const { use } = server.connection
+      yield* setUsers(server, "huey")
+      yield* Effect.gen(function* () {
+        const { advance, exchange } = yield* JobStore
+        yield* use((client) => client.lpush("huey.redis.huey", "a"))
+        const [{ lease } = { lease: { id: "", token: "" } }] = (yield* exchange([], 1)).grants
+        yield* exchange([{ _tag: "Scheduled", lease, dueAt: Date.now() + 60_000 }], 1)
+        expect(yield* use((client) => client.zrange("huey.schedule.huey", 0, -1))).toEqual(["a"])
+        expect(yield* advance(() => true)).toBe(1)
+        expect((yield* exchange([], 1)).grants).toHaveLength(1)
       }).pipe(Effect.provide(store(server.port, "huey", Duration.seconds(30))))
     })
   )

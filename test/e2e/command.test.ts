@@ -53,7 +53,13 @@ describe("the command, given bad input, says so in one line and ends with 2", ()
       ["-C", "-M", "5"],
       "options --disable-health-check and --max-tasks cannot be used together"
     ],
-    ["a stray argument", ["edumfa.huey"], "Received unknown argument: 'edumfa.huey', see --help"],
+    [
+      "an unknown command",
+      ["edumfa.huey"],
+      "unknown command edumfa.huey; the worker runs without one, others are check, drain"
+    ],
+    ["an option that is another command's", ["drain", "-w", "4"], "unknown option -w, see drain --help"],
+    ["a log level", ["--log-level", "debug"], "unknown option --log-level, see --help"],
     [
       "a log in a missing directory",
       ["--config", cfg("literals"), "-l", "/missing/q.log"],

@@ -47,6 +47,8 @@ export const start = Effect.fnUntraced(function* (
       child.stderr.on("data", (data: Buffer) => {
         said.stderr += data.toString()
       })
+      // One that ends at once reads none of it.
+      child.stdin.on("error", () => {})
       child.stdin.end(options.input ?? "")
       return child
     }),

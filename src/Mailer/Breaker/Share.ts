@@ -24,6 +24,8 @@ export class Share {
   private readonly hands = new Map<string, Set<Hand>>()
   private readonly heardAt = new Map<string, number>()
   private readonly silent = new Set<string>()
+  /** Who waits for a server's first answer. */
+  private readonly hopeful = new Map<string, Set<() => void>>()
 
   private readonly isCautious: boolean
 
@@ -63,6 +65,25 @@ export class Share {
     this.silent.delete(server)
     if (this.heardAt.size >= maxServers && !this.heardAt.has(server)) this.heardAt.clear()
     this.heardAt.set(server, now)
+    const hopeful = this.hopeful.get(server)
+    if (hopeful === undefined) return
+    this.hopeful.delete(server)
+    for (const resume of hopeful) resume()
+  }
+
+  /** For how long the first of the mails in hand for a server has been without an answer. */
+  waiting(server: string, now: number): number {
+    const [first] = this.hands.get(server) ?? []
+    return first === undefined ? 0 : now - first.since
+  }
+
+  /** Calls `resume` when the server has answered; answers with what takes that back. */
+  hope(server: string, resume: () => void): () => void {
+    const hopeful = this.hopeful.get(server) ?? new Set()
+    this.hopeful.set(server, hopeful.add(resume))
+    return () => {
+      if (hopeful.delete(resume) && hopeful.size === 0) this.hopeful.delete(server)
+    }
   }
 
   failed(server: string): void {

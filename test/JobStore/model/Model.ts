@@ -31,6 +31,8 @@ export interface State {
   /** The next to be taken is the last one. */
   waiting: Array<string>
   arrived: Array<string>
+  /** What was to be tried later when everything was put back. */
+  scheduled: Set<string>
   custody: Map<string, Custody>
   seen: Set<string>
   dead: number
@@ -53,6 +55,7 @@ export const make = (clients: number): Model => ({
   state: {
     waiting: [],
     arrived: [],
+    scheduled: new Set(),
     custody: new Map(),
     seen: new Set(),
     dead: 0,
@@ -223,6 +226,7 @@ export const compare = ({ state }: Model, held: Held): void => {
   const custody = [...state.custody]
   same("waiting", state.waiting, held.waiting)
   same("arrived", state.arrived, held.arrived)
+  same("scheduled", sorted(state.scheduled), sorted(held.scheduled))
   same("job", sorted(custody.map(([id, { bytes }]) => [id, bytes])), sorted(pairs(held.job)))
   same(
     "meta",

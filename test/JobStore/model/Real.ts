@@ -28,6 +28,7 @@ export interface Held {
   readonly history: ReadonlyArray<string>
   readonly inflight: ReadonlyArray<string>
   readonly delayed: ReadonlyArray<string>
+  readonly scheduled: ReadonlyArray<string>
   readonly dead: number
 }
 
@@ -51,7 +52,7 @@ const Reply = Schema.Struct({
 const look = `
 local function all(name, ...) return redis.call(name, KEYS[tonumber(({ ... })[1])], 0, -1) end
 return { all('LRANGE', 1), all('LRANGE', 2), redis.call('HGETALL', KEYS[3]), redis.call('HGETALL', KEYS[4]),
-  redis.call('HKEYS', KEYS[5]), all('ZRANGE', 6), all('ZRANGE', 7), redis.call('XLEN', KEYS[8]) }
+  redis.call('HKEYS', KEYS[5]), all('ZRANGE', 6), all('ZRANGE', 7), redis.call('XLEN', KEYS[8]), all('ZRANGE', 9) }
 `
 
 const texts = (value: unknown): ReadonlyArray<string> => (Array.isArray(value) ? value.map(String) : [])
@@ -102,7 +103,7 @@ export const make = Effect.fnUntraced(function* (workers: number) {
     keys,
     extend: (worker: number, leases: ReadonlyArray<Grant["lease"]>) =>
       Effect.fromNullable(store(worker)).pipe(Effect.flatMap((it) => it.extend(leases))),
-    drain: Effect.flatMap(Effect.fromNullable(stores[0]), (it) => it.drain),
+    drain: Effect.flatMap(Effect.fromNullable(stores[0]), (it) => it.drain({ force: true })),
     /** What the script answered each time it was executed, also where that got lost. */
     exchange: (worker: number, settlements: ReadonlyArray<Settlement>, free: number, way: Way) =>
       Effect.gen(function* () {
@@ -118,7 +119,7 @@ export const make = Effect.fnUntraced(function* (workers: number) {
       use((client) =>
         client.eval(
           look,
-          8,
+          9,
           keys.queue,
           keys.arrived,
           keys.job,
@@ -126,11 +127,14 @@ export const make = Effect.fnUntraced(function* (workers: number) {
           keys.history,
           keys.inflight,
           keys.delayed,
-          keys.dead
+          keys.dead,
+          keys.schedule
         )
       ),
       (reply): Held => {
-        const [waiting, arrived, job, meta, history, inflight, delayed, dead] = Array.isArray(reply) ? reply : []
+        const [waiting, arrived, job, meta, history, inflight, delayed, dead, scheduled] = Array.isArray(reply)
+          ? reply
+          : []
         return {
           waiting: texts(waiting),
           arrived: texts(arrived),
@@ -139,6 +143,7 @@ export const make = Effect.fnUntraced(function* (workers: number) {
           history: texts(history),
           inflight: texts(inflight),
           delayed: texts(delayed),
+          scheduled: texts(scheduled),
           dead: Number(dead)
         }
       }

@@ -158,13 +158,19 @@ const drain = fc.constant(
   command("drain", (model, real) => {
     const { state } = model
     const custody = [...state.custody].sort(([a], [b]) => Number.parseInt(b, 10) - Number.parseInt(a, 10))
-    const moved = state.arrived.length + custody.length
-    state.waiting = [...state.waiting, ...state.arrived, ...custody.map(([, { bytes }]) => bytes)]
+    const isLater = ({ due, token }: (typeof custody)[number][1]) => token === undefined && !due
+    const later = custody.flatMap(([, held]) => (isLater(held) ? held.bytes : []))
+    const now = custody.flatMap(([, held]) => (isLater(held) ? [] : held.bytes))
+    const moved = [state.arrived.length, now.length, later.length]
+    state.waiting = [...state.waiting, ...state.arrived, ...now]
+    for (const bytes of later) state.scheduled.add(bytes)
     state.arrived = []
     for (const [, { bytes }] of custody) state.seen.delete(bytes)
     state.custody.clear()
-    return Effect.flatMap(real.drain, (count) =>
-      count === moved ? Effect.void : Effect.dieMessage(`drained ${count}, expected ${moved}`)
+    return Effect.flatMap(real.drain, ({ arrived, due, inHand, later }) =>
+      String([arrived, inHand + due, later]) === String(moved)
+        ? Effect.void
+        : Effect.dieMessage(`drained ${[arrived, inHand + due, later]}, expected ${moved}`)
     )
   })
 )
