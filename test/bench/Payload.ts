@@ -1,12 +1,12 @@
 /**
- * What every side carries: eduMFA's mail of a one-time code, as its server puts it on the queue.
+ * What every side carries: eduMFA's mail of a one-time code, as its server puts it on the queue. Imports nothing, for the
+ * peers' programs load it.
  */
-
 /** The size of the message that eduMFA's huey writes for it, with its whole configuration of the mail server. */
 export const messageBytes = 1_050
 
-/** As long as the texts that eduMFA sends, and so that the message has its size. */
-const bodyLength = 524
+/** So that the message has its size. */
+const bodyLength = 682
 
 const text = "Hello Ada Lovelace,\n\nenter this code to log in: 493817. It is valid for two minutes.\n\n"
 

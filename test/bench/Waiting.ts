@@ -3,12 +3,10 @@
  */
 import { Queue } from "bullmq"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import * as Huey from "../../src/Huey.ts"
 import * as JobId from "../../src/JobId.ts"
 import * as Keys from "../../src/Redis/keys.ts"
-import * as SendEmail from "../../src/SendEmail.ts"
 import type { Server } from "../services/RedisServer.ts"
+import * as Message from "./Message.ts"
 import type { Args } from "./Payload.ts"
 
 /** What a queue may be filled with beside plain jobs; only ours is. */
@@ -36,11 +34,8 @@ const numberLength = 12
 
 /** A message in two parts, between which stands the end of its id. */
 const template = Effect.fnUntraced(function* (args: Args, { eta }: FillOptions) {
-  const { config, recipient, subject, body, sender, reply_to, mimetype } = args
   const id = yield* JobId.make
-  const call = { args: [config, recipient, subject, body, sender, reply_to, mimetype], kwargs: {} }
-  const message = Huey.message({ id, name: SendEmail.job.names[0], call, ...(eta === undefined ? {} : { eta }) })
-  const bytes = Buffer.from(Either.getOrThrow(Huey.make().encode(message)))
+  const bytes = Buffer.from(Message.encode(args, id, eta))
   const end = bytes.indexOf(id) + id.length
   return [bytes.subarray(0, end - numberLength), bytes.subarray(end)] as const
 })
@@ -85,9 +80,11 @@ export const ours = ({ connection: { use } }: Server): Waiting => {
   }
 }
 
-/** Jobs of ours that a worker took and put aside, for they are not due. */
-export const delayed = ({ connection: { use } }: Server): Effect.Effect<number> =>
-  Effect.orDie(use((client) => client.zcard(Keys.make("huey").delayed)))
+/** Jobs of ours that a worker took and put aside, for they are not due: in huey's schedule or in its own. */
+export const delayed = ({ connection: { use } }: Server): Effect.Effect<number> => {
+  const keys = Keys.make("huey")
+  return Effect.orDie(use(async (client) => (await client.zcard(keys.schedule)) + (await client.zcard(keys.delayed))))
+}
 
 /** So many a call. */
 const addedAtOnce = 500
