@@ -14,7 +14,7 @@ import * as MimeTree from "./Huey/MimeTree.ts"
 import * as Job from "./Job.ts"
 import * as JobId from "./JobId.ts"
 import { type EnqueueError, type EnqueueOptions, JobQueue } from "./JobQueue.ts"
-import { parseMimetype } from "./Mailer/Body.ts"
+import * as Body from "./Mailer/Body.ts"
 import * as Recipients from "./Mailer/Recipients.ts"
 import { type Delivery, type Mail, Mailer, MailerError, type Refusal } from "./Mailer.ts"
 import { maskMailbox } from "./QueueLogger/redact.ts"
@@ -50,19 +50,21 @@ const flat = (recipients: Nested): ReadonlyArray<string> => Option.getOrElse(Rec
 
 const mimetypeOf = (text: string | null | undefined): Effect.Effect<"plain" | "html", Job.JobFailure> =>
   Effect.mapError(
-    parseMimetype(text),
+    Body.parseMimetype(text),
     (cause) => new Job.JobFailure({ verdict: "Permanent", reason: "mimetype is neither plain nor html", cause })
   )
 
 const permanent = (reason: string, cause: unknown) => new Job.JobFailure({ verdict: "Permanent", reason, cause })
 
 /** The body, and what it is: of a MIME tree that is its own affair, and the argument means nothing. */
-const contentOf = Effect.fnUntraced(function* ({
-  body,
-  mimetype
-}: Arguments): Effect.fn.Return<Pick<Mail, "body" | "mimetype">, Job.JobFailure> {
+const contentOf = Effect.fnUntraced(function* (
+  { body, mimetype }: Arguments,
+  maxBody: number
+): Effect.fn.Return<Pick<Mail, "body" | "mimetype">, Job.JobFailure> {
   if (MimeTree.isMimeTree(body)) {
-    const mime = yield* Either.mapLeft(MimeTree.toBytes(body), (fault) => permanent(`body: MIME tree: ${fault}`, fault))
+    const mime = yield* Either.mapLeft(MimeTree.toBytes(body, maxBody), (fault) =>
+      permanent(fault === "size" ? `body: more than ${maxBody} octets` : `body: MIME tree: ${fault}`, fault)
+    )
     return { body: { mime } }
   }
   const text =
@@ -75,12 +77,12 @@ const contentOf = Effect.fnUntraced(function* ({
   return { body: text, mimetype: yield* mimetypeOf(mimetype) }
 })
 
-const toMail = Effect.fnUntraced(function* (args: Arguments): Effect.fn.Return<Mail, Job.JobFailure> {
+const toMail = Effect.fnUntraced(function* (args: Arguments, maxBody: number): Effect.fn.Return<Mail, Job.JobFailure> {
   const replyTo = flat(args.reply_to ?? null)
   return {
     recipient: flat(args.recipient),
     subject: args.subject ?? "",
-    ...(yield* contentOf(args)),
+    ...(yield* contentOf(args, maxBody)),
     ...(args.sender == null ? {} : { sender: args.sender }),
     ...(replyTo.length === 0 ? {} : { replyTo })
   }
@@ -144,6 +146,8 @@ const afterError = Effect.fnUntraced(function* (
 export interface Options {
   /** How old a mail without an expiry may become, by the identifier of its SMTP server. Default: as the worker's policy says. */
   readonly maxAges?: ReadonlyMap<string, Duration.Duration>
+  /** Octets that a MIME tree makes at most; the mailer limits every other body. Default: 10 MiB, as there. */
+  readonly maxBody?: number
 }
 
 /** A year: nobody waits for a mail longer. */
@@ -172,7 +176,7 @@ export const config: Config.Config<Options> = Config.all({
 )
 
 /** The job with options. Its handler needs a Mailer, which whoever enqueues it does not. */
-export const make = ({ maxAges = new Map() }: Options = {}) =>
+export const make = ({ maxAges = new Map(), maxBody = Body.defaultMaxOctets }: Options = {}) =>
   Job.make({
     name: "edumfa.lib.smtpserver.smtpserver.send_email",
     aliases: ["privacyidea.lib.smtpserver.smtpserver.send_email"],
@@ -187,7 +191,7 @@ export const make = ({ maxAges = new Map() }: Options = {}) =>
         SmtpServer.fromRow(args.config),
         (cause) => new Job.JobFailure({ verdict: cause.verdict, reason: cause.message, cause })
       )
-      const mail = yield* toMail(args)
+      const mail = yield* toMail(args, maxBody)
       yield* Effect.matchEffect(mailer.send(server, mail, { id: jobId, date: firstTakenAt, stop }), {
         onFailure: (cause) => afterError(args, cause),
         onSuccess: (delivery) => afterDelivery(args, delivery)

@@ -201,6 +201,17 @@ describe("SendEmail", () => {
       })
     )
 
+    it.effect("that is larger than a body may be is dead, as any other body", () =>
+      Effect.gen(function* () {
+        const never = answering(Effect.dieMessage("nothing may be sent"))
+        const { perform } = yield* SendEmail.make({ maxBody: 300 }).prepare(message.call)
+        expect(yield* Effect.flip(Effect.provide(perform(attempt), never))).toMatchObject({
+          verdict: "Permanent",
+          reason: "body: more than 300 octets"
+        })
+      })
+    )
+
     it.effect("that has no bytes is dead, and one in another place is refused", () =>
       Effect.gen(function* () {
         const [config, recipient, subject, body] = message.call.args

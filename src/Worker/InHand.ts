@@ -50,10 +50,10 @@ export class InHand {
   private settlements: Array<Settlement> = []
   /** The exchanges under way. */
   private readonly askings = new Set<Asking>()
+  /** The last one that asked for jobs got as many: there may be more. */
+  isPlentiful = false
   /** Told before, by an exchange that was not answered: the store may know them. */
   private readonly toldBefore = new WeakSet<Settlement>()
-  /** The store had as many as were asked for, when any were. */
-  private isPlenty = false
   private readonly slots: number
   /** Something has ended. */
   readonly changed: Queue.Queue<void>
@@ -82,12 +82,12 @@ export class InHand {
    * had as many as were asked for: exchanges of which there is nothing to get would follow one another without end.
    */
   get isRoomy(): boolean {
-    return this.isPlenty && this.askings.size === 1 && this.free >= share(this.slots)
+    return this.isPlentiful && this.askings.size === 1 && this.free >= share(this.slots)
   }
 
   /** How many more messages under suspicion may be taken: there is one in hand at a time. */
   get suspects(): number {
-    if (this.askings.size > 0) return 0
+    for (const { suspects } of this.askings) if (suspects > 0) return 0
     for (const hand of this.hands.values()) if (hand.isSuspect) return 0
     return 1
   }
@@ -130,14 +130,10 @@ export class InHand {
     this.askings.delete(asking)
   }
 
-  /** Notes how many were granted; answers with whether there may be more. */
-  granted(asking: Asking, count: number): boolean {
-    if (asking.free > 0) this.isPlenty = count >= asking.free
-    return this.isPlenty
-  }
-
-  told(asking: Asking): void {
+  /** The store knows them, and granted so many. */
+  told(asking: Asking, granted: number): void {
     asking.settlements = []
+    if (asking.free > 0) this.isPlentiful = granted >= asking.free
   }
 
   notTold(asking: Asking): void {

@@ -47,6 +47,12 @@ const stuckAfter = 2 * longestWait
 /** After a failed wake-up the next one waits so long; an interval of polling meanwhile. */
 const wakeUpPause = Duration.seconds(1)
 
+/** The event loop has come round: the replies that were there have been read, and what waited for them has run. */
+const nextTurn = Effect.async<void>((resume) => {
+  const immediate = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(immediate))
+})
+
 export const make = Effect.fnUntraced(function* <R>({
   beat,
   inHand,
@@ -82,7 +88,7 @@ export const make = Effect.fnUntraced(function* <R>({
         yield* Effect.raceFirst(Queue.take(inHand.changed), Effect.sleep(hasFreeSlot ? wait : longestWait))
       }
       // What ends in the same turn of the event loop is told together.
-      yield* Effect.yieldNow()
+      yield* nextTurn
     }
   })
 

@@ -6,6 +6,7 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Queue from "effect/Queue"
 import type * as Huey from "../Huey.ts"
 import type { Buried, Exchange, Grant, JobStore, JobStoreError, Settlement } from "../JobStore.ts"
 import * as Metrics from "../Metrics.ts"
@@ -85,7 +86,7 @@ export const make = <R>(options: Options<R>): Turn<R> => {
     const reply = yield* Effect.onError(store.exchange(settlements, free, suspects), () =>
       Effect.sync(() => inHand.notTold(asking))
     )
-    inHand.told(asking)
+    inHand.told(asking, reply.grants.length)
     yield* storeTime.sync(reply.now)
     yield* logSettled(inHand, settlements, reply.settled)
     for (const buried of reply.buried) yield* logBuried(codec, buried)
@@ -96,15 +97,20 @@ export const make = <R>(options: Options<R>): Turn<R> => {
       else inHand.release(grant)
     }
     Metrics.unsafeTurn(inHand.size, reply.now)
-    return { due: reply.nextDueIn, mayBeMore: inHand.granted(asking, reply.grants.length) && taking }
+    return { due: reply.nextDueIn, mayBeMore: taking && inHand.isPlentiful }
   })
 
   return {
     take: Effect.suspend(() => {
-      const asking = inHand.ask(taking)
+      const wasTaking = taking
+      const asking = inHand.ask(wasTaking)
       return Effect.ensuring(
         exchange(asking),
-        Effect.sync(() => inHand.answered(asking))
+        Effect.sync(() => {
+          inHand.answered(asking)
+          // Whoever stops the worker meanwhile waits for it, and tells what it granted.
+          if (wasTaking && !taking) Queue.unsafeOffer(inHand.changed, undefined)
+        })
       )
     }).pipe(Effect.uninterruptible),
     stopTaking: Effect.sync(() => {

@@ -273,6 +273,32 @@ describe("a tree", () => {
     expect(withHeader(`Content-${name}`, value)).toEqual(Either.right(`Content-${line}\r\n\r\nHello`))
   })
 
+  it.each([
+    ["beside the parts", { preamble: text("x".repeat(60)), _payload: "]" }],
+    ["in the parts", { _payload: list(part({ _payload: text("x".repeat(60)) })) }],
+    ["in a header", { _headers: headers(["Content-Type", "multipart/mixed"], ["X", "x".repeat(60)]) }],
+    ["in line breaks, which have two octets each", { _payload: text("\n".repeat(60)) }]
+  ])("is refused where it has more octets than allowed %s", (_, state) => {
+    const tree = (state: Partial<typeof whole>) =>
+      read(messageWith(part({ _headers: headers(["Content-Type", "multipart/mixed"]), ...state })))
+    const octets = toBytes(tree(state)).length
+    expect(Either.isRight(MimeTree.toBytes(tree(state), octets))).toBe(true)
+    expect(MimeTree.toBytes(tree(state), octets - 1)).toEqual(Either.left("size"))
+  })
+
+  it("is refused where its headers are more than any mail has, in single ones of measure", () => {
+    const many = (count: number) =>
+      bytesOf({ _headers: headers(...Array.from({ length: count }, () => ["X", "x ".repeat(8_000)] as const)) })
+    expect(Either.isRight(many(64))).toBe(true)
+    expect(many(70)).toEqual(Either.left("header"))
+  })
+
+  it("has no header in its type by default either", () => {
+    expect(bytesOf({ _headers: "]", _default_type: text("multipart/mixed\nBcc: evil@evil.example") })).toEqual(
+      Either.left("header")
+    )
+  })
+
   it("says once what describes its body: the first time counts", () => {
     const twice = headers(["Content-Type", "text/plain"], ["content-type", "text/html"], ["X", "1"], ["X", "2"])
     expect(bytesOf({ _headers: twice })).toEqual(Either.right("Content-Type: text/plain\r\nX: 1\r\nX: 2\r\n\r\nHello"))
@@ -304,6 +330,22 @@ describe("a tree", () => {
     expect(bytes.endsWith(`\r\n\r\none\r\n${line}--\r\n`)).toBe(true)
   })
 
+  it("has the long lines of quoted-printable wrapped, and all others as Python wrote them", () => {
+    const lines = ["a =", "b=20", "x".repeat(1_000), "=C3=BC".repeat(170), "", "c"]
+    const bytes = Either.getOrThrow(
+      bytesOf({
+        _headers: headers(["Content-Transfer-Encoding", "quoted-printable"]),
+        _payload: text(lines.join("\n"))
+      })
+    )
+    const [, ...content] = bytes.split("\r\n\r\n")
+    const written = content.join("\r\n\r\n").split("\r\n")
+    expect(written.slice(0, 2)).toEqual(lines.slice(0, 2))
+    expect(written.slice(-2)).toEqual(lines.slice(-2))
+    expect(written.slice(2, -2).every((line) => line.length <= 76)).toBe(true)
+    expect(written.slice(2).join("\n").replaceAll("=\n", "")).toBe(lines.slice(2).join("\n"))
+  })
+
   it("leaves out what stands beside the parts where it cannot be sent", () => {
     const mixed = (state: Partial<typeof whole>) =>
       bytesOf({ _headers: headers(["Content-Type", "multipart/mixed; boundary=b"]), _payload: "]", ...state })
@@ -314,5 +356,65 @@ describe("a tree", () => {
       Either.right("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n--b--\r\n")
     )
     expect(Either.getOrThrow(mixed({ preamble: text("--b--") }))).toMatch(/boundary="={15}/)
+  })
+})
+
+describe("a hostile tree of 9 MiB", () => {
+  const size = 9 * 1024 * 1024
+  const encoded = (encoding: string, payload: string) =>
+    part({ _headers: headers(["Content-Transfer-Encoding", encoding]), _payload: text(payload) })
+  const charset = (name: string) =>
+    object("email.charset", "Charset", {
+      input_charset: text(name),
+      header_encoding: "N",
+      body_encoding: "N",
+      output_charset: "N",
+      input_codec: "N",
+      output_codec: "N"
+    })
+  const within = (levels: number, leaf: string) => {
+    let tree = leaf
+    for (let level = 0; level < levels; level++) {
+      tree = part({ _headers: headers(["Content-Type", `multipart/mixed; boundary=b${level}`]), _payload: list(tree) })
+    }
+    return tree
+  }
+  const chunk = (name: string) => `${text("x".repeat(size / 500))}h${name}\x86`
+  /** As a header has them: in two charsets by turns, so that text and encoded text meet at each. */
+  const chunks = () =>
+    object("email.header", "Header", {
+      _charset: `${charset("utf-8")}q\x01`,
+      _continuation_ws: text(" "),
+      _chunks: `](${text("")}${charset("us-ascii")}q\x02\x86${`${chunk("\x01")}${chunk("\x02")}`.repeat(250)}e`,
+      _maxlinelen: "K\0",
+      _headerlen: "K\0"
+    })
+
+  /** Milliseconds of the processor's time, for other tests keep the machine busy; the shortest of three. */
+  const limit = 700
+  const cost = (act: () => unknown): number => {
+    const before = process.cpuUsage()
+    act()
+    const { system, user } = process.cpuUsage(before)
+    return (user + system) / 1_000
+  }
+
+  it.each([
+    ["line breaks", () => within(8, part({ _payload: text("\n".repeat(size)) }))],
+    ["lines that begin as boundaries do", () => within(8, part({ _payload: text("--\n".repeat(size / 3)) }))],
+    [
+      "short lines of quoted-printable",
+      () => encoded("quoted-printable", `${"x".repeat(999)}${"\na".repeat(size / 2)}`)
+    ],
+    ["a header in pieces", () => part({ _headers: list(`${text("X")}${chunks()}\x86`) })],
+    [
+      "headers",
+      () => part({ _headers: headers(...Array.from({ length: 576 }, () => ["X", "ü b\n".repeat(3_200)] as const)) })
+    ],
+    ["a type by default", () => part({ _headers: "]", _default_type: text(";a".repeat(size / 2)) })]
+  ])(`holds nothing up with %s`, (_, body) => {
+    const tree = read(messageWith(body()))
+    const times = [1, 2, 3].map(() => cost(() => MimeTree.toBytes(tree)))
+    expect(Math.min(...times)).toBeLessThan(limit)
   })
 })

@@ -311,6 +311,30 @@ describe("a breaker", () => {
     })
   )
 
+  it.scopedLive(
+    "lets the mails of a queue wait for a server's first answer, and sends half of them back where there is none",
+    () =>
+      Effect.gen(function* () {
+        const rules = Circuit.scaled(Circuit.standard, 4)
+        const options = { slots: 8, queued: true, rules }
+        const breaker = yield* Effect.provideService(Breaker.make(options), BreakerStore, makeMemory())
+        const send = (port: number, answer: Effect.Effect<string, MailerError>) =>
+          breaker.guard(
+            { ...server, port },
+            () => answer,
+            () => true
+          )
+        const prompt = yield* Effect.replicateEffect(Effect.fork(outcome(send(25, Effect.delay(works, 20)))), 8)
+        for (const fiber of prompt) expect(yield* Fiber.join(fiber)).toBe("works")
+        const mute = yield* Effect.replicateEffect(Effect.fork(outcome(send(26, Effect.never))), 8)
+        const [, , , , ...others] = mute
+        for (const fiber of others) expect(yield* Fiber.join(fiber)).toBe("BreakerOpen")
+        // Nobody waits for it a second time.
+        expect(yield* Effect.timeout(outcome(send(26, works)), rules.turn / 4)).toBe("BreakerOpen")
+        yield* Effect.forEach(mute, Fiber.interrupt)
+      })
+  )
+
   it.scopedLive("gives up what a server has in hand beyond half of the slots, where none of its mails ends", () =>
     Effect.gen(function* () {
       const rules = { ...slow, silence: 200 }

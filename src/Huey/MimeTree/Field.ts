@@ -3,10 +3,8 @@
  */
 import * as Either from "effect/Either"
 import { encodeWord, foldLines } from "nodemailer/lib/mime-funcs"
+import { maxLine } from "./Lines.ts"
 import type { Header } from "./Part.ts"
-
-/** RFC 5322 2.1.1, without CRLF. */
-export const maxLine = 998
 
 /** RFC 5322 2.2, and no longer than any header's name is. */
 const isName = /^[!-9;-~]{1,76}$/

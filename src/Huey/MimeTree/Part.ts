@@ -27,17 +27,21 @@ const isAscii = (charset: unknown): boolean => attribute(charset, "input_charset
 
 /** An `email.header.Header` as its `str`: a space where encoded text and other text meet. */
 const headerText = (header: Instance): string => {
-  let joined = ""
+  const pieces: Array<string> = []
+  // Of what is joined so far the last character alone: to look at all of it again for each chunk would be quadratic.
+  let end = ""
   let last: boolean | undefined
   for (const chunk of list(attribute(header, "_chunks"))) {
     const [string, charset] = list(chunk)
     const ascii = isAscii(charset)
     const piece = text(string) ?? ""
     const meets = last !== undefined && last !== ascii
-    joined += meets && !/\s$/.test(joined) && !/^\s/.test(piece) ? ` ${piece}` : piece
+    const more = meets && !/\s/.test(end) && !/^\s/.test(piece) ? ` ${piece}` : piece
+    pieces.push(more)
+    end = more.at(-1) ?? end
     last = ascii
   }
-  return joined
+  return pieces.join("")
 }
 
 const isAboutBody = (name: string): boolean => /^(?:content-|mime-version$)/i.test(name)
@@ -69,6 +73,10 @@ export const make = (instance: Instance): Part => ({
   epilogue: text(attribute(instance, "epilogue")),
   defaultType: text(attribute(instance, "_default_type")) ?? "text/plain"
 })
+
+/** Characters of its headers, of what it is by default too. */
+export const headerLength = ({ headers, defaultType }: Part): number =>
+  headers.reduce((sum, [name, value]) => sum + name.length + value.length, defaultType.length)
 
 const isNamed =
   (name: string) =>

@@ -1,48 +1,60 @@
 /**
- * The text of a part in pieces: a deep tree is not copied once for each of its levels.
+ * The text of a part in pieces, each read once: a deep tree is neither copied nor searched again at each of its levels.
  */
 import { createHash } from "node:crypto"
 
 /** Whole lines, up to the end of the last piece; each piece but the first begins a line, or with a line break. */
 export interface Text {
-  readonly pieces: ReadonlyArray<string>
-  /** Those with a line that begins as a boundary does: the others need not be searched for one. */
-  readonly suspects: ReadonlyArray<string>
+  readonly pieces: ReadonlyArray<Buffer>
+  /** Of the boundaries that were watched for, those that a line would be taken for. */
+  readonly taken: ReadonlySet<string>
   /** Of all that the text says. */
   readonly digest: string
 }
 
-const startsLine = (piece: string, start: string): boolean => piece.startsWith(start) || piece.includes(`\n${start}`)
-
-const digestOf = (parts: ReadonlyArray<string>): string => {
+const digestOf = (parts: ReadonlyArray<string | Buffer>): string => {
   const hash = createHash("sha256")
   for (const part of parts) hash.update(part).update("\n")
   return hash.digest("hex")
 }
 
-/** One piece. */
-export const of = (piece: string): Text => ({
-  pieces: [piece],
-  suspects: startsLine(piece, "--") ? [piece] : [],
-  digest: digestOf([piece])
-})
+const dash = 0x2d
+const LF = 0x0a
+
+const startsAt = (octets: Buffer, start: Buffer, at: number): boolean => {
+  for (let index = 0; index < start.length; index++) if (octets[at + index] !== start[index]) return false
+  return true
+}
+
+/** Programs differ in what may follow a boundary: a line that begins with it is taken for it. */
+const takenIn = (octets: Buffer, watched: ReadonlyArray<string>): ReadonlySet<string> => {
+  const taken = new Set<string>()
+  if (watched.length === 0) return taken
+  const starts = watched.map((boundary) => ({ boundary, start: Buffer.from(`--${boundary}`, "latin1") }))
+  for (let at = 0; at < octets.length; at++) {
+    if (octets[at] !== dash || octets[at + 1] !== dash || (at > 0 && octets[at - 1] !== LF)) continue
+    for (const { boundary, start } of starts) if (startsAt(octets, start, at)) taken.add(boundary)
+  }
+  return taken
+}
+
+/** One piece, of ASCII, in which these boundaries are watched for. */
+export const of = (piece: Buffer | string, watched: ReadonlyArray<string>): Text => {
+  const octets = typeof piece === "string" ? Buffer.from(piece, "latin1") : piece
+  return { pieces: [octets], taken: takenIn(octets, watched), digest: digestOf([octets]) }
+}
 
 /** One text after the other. */
 export const join = (texts: ReadonlyArray<Text>): Text => ({
   pieces: texts.flatMap(({ pieces }) => pieces),
-  suspects: texts.flatMap(({ suspects }) => suspects),
+  taken: new Set(texts.flatMap(({ taken }) => [...taken])),
   digest: digestOf(texts.map(({ digest }) => digest))
 })
 
-/** Whether a line would be taken for this boundary: programs differ in what may follow it. */
-export const holds = ({ suspects }: Text, boundary: string): boolean =>
-  suspects.some((piece) => startsLine(piece, `--${boundary}`))
-
-/** A boundary that the text does not hold; of the same text always the same, so that all attempts have the same bytes. */
-export const makeBoundary = (text: Text): string => {
-  for (let count = 0; ; count++) {
-    // As Python's look: an equals sign before a digit stands in no encoded text.
-    const boundary = `===============${digestOf([text.digest, String(count)]).slice(0, 32)}==`
-    if (!holds(text, boundary)) return boundary
-  }
-}
+/**
+ * A boundary for the text, of the same one always the same, so that all attempts have the same bytes. No text holds its
+ * own: it would hold its digest.
+ */
+export const makeBoundary = ({ digest }: Text): string =>
+  // As Python's look: an equals sign before a digit stands in no encoded text.
+  `===============${digest.slice(0, 32)}==`
