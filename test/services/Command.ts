@@ -61,7 +61,14 @@ export const start = Effect.fnUntraced(function* (
   // Listening begins now, lest a quick end be missed.
   const end = yield* Effect.forkScoped(ended)
   yield* Effect.yieldNow()
-  return { kill: (signal: NodeJS.Signals) => Effect.sync(() => child.kill(signal)), ended: end.await }
+  return {
+    /** 0 where it could not be started. */
+    pid: child.pid ?? 0,
+    /** What it has said on stdout so far. */
+    stdout: Effect.sync(() => said.stdout),
+    kill: (signal: NodeJS.Signals) => Effect.sync(() => child.kill(signal)),
+    ended: end.await
+  }
 })
 
 /** The command with these arguments. */
