@@ -60,8 +60,15 @@ const seenAge = Duration.days(1)
 /** About 13 MB of Redis' memory. */
 const seenCap = 100_000
 
-/** How many exchanges that got no answer are named in the next one: an hour of an outage has a few thousand. */
+/**
+ * How many exchanges that got no answer are named in the next one: an hour of an outage has a few thousand. The first two of
+ * it were under way at a time and may have been executed, and so may the last ones.
+ */
 const maxUnanswered = 64
+const underWay = 2
+
+const named = (nonces: ReadonlyArray<string>): ReadonlyArray<string> =>
+  nonces.length > maxUnanswered ? [...nonces.slice(0, underWay), ...nonces.slice(underWay - maxUnanswered)] : nonces
 
 /** Rare enough to cost nothing while idle; huey's 1 second is a matter of its threads. */
 const blockSeconds = 5
@@ -186,9 +193,7 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
         return commands.run(exchangeScript, keys, args, wire).pipe(
           Effect.onError(() =>
             Effect.sync(() => {
-              // The first of an outage may have been executed, and so may the last ones.
-              const [first = nonce, ...later] = [...unanswered, nonce]
-              unanswered = [first, ...later.slice(1 - maxUnanswered)]
+              unanswered = named([...unanswered, nonce])
             })
           ),
           Effect.mapBoth({

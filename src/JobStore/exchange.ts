@@ -22,7 +22,7 @@ const settlementWidth = 7
  * neither starves), due messages of huey's schedule (at most half of the rest), fresh messages. Of messages under suspicion
  * only `suspects` are granted. A message whose digest is among those taken lately was pushed twice: it is left out.
  *
- * Exchanges whose answers got lost are named in the next one (`unanswered`, nonces with blanks between): what the last of
+ * Exchanges whose answers got lost are named in the next one (`unanswered`, nonces with blanks between): what the last two of
  * them granted is taken back at once and does not wait for the end of its leases.
  *
  * A script that fails halfway is not undone. So the types of the keys are checked first, and whatever is taken from a key
@@ -115,13 +115,15 @@ for i = first_rest, #ARGV, ${settlementWidth} do
   end
 end
 
-local answer = arg_unanswered ~= '' and redis.pcall('GET', key_answer)
-if type(answer) == 'string' and string.find(' ' .. arg_unanswered .. ' ', ' ' .. string.match(answer, '^%S+') .. ' ', 1, true) then
-  for id, token in string.gmatch(answer, ' (%S+)=(%S+)') do
-    local meta = read_meta(id)
-    if meta and meta.token == token then
-      meta.deliveries = meta.deliveries - 1
-      give_back(id, meta)
+local answers = arg_unanswered ~= '' and redis.pcall('GET', key_answer)
+for answer in string.gmatch(type(answers) == 'string' and answers or '', '[^\\n]+') do
+  if string.find(' ' .. arg_unanswered .. ' ', ' ' .. string.match(answer, '^%S+') .. ' ', 1, true) then
+    for id, token in string.gmatch(answer, ' (%S+)=(%S+)') do
+      local meta = read_meta(id)
+      if meta and meta.token == token then
+        meta.deliveries = meta.deliveries - 1
+        give_back(id, meta)
+      end
     end
   end
 end
@@ -214,9 +216,11 @@ end
 -- The worker is told to come again at once where more was left out than one call may.
 local again = duplicates >= ${batch}
 
--- Where an ACL denies it, a lost answer waits for the end of its leases.
+-- Two exchanges of a worker may be under way. Where an ACL denies it, a lost answer waits for the end of its leases.
 if #granted > 0 then
-  redis.pcall('SET', key_answer, arg_nonce .. ' ' .. table.concat(granted, ' '), 'PX', arg_lease)
+  local former = redis.pcall('GET', key_answer)
+  former = type(former) == 'string' and string.match(former, '^[^\\n]*') or ''
+  redis.pcall('SET', key_answer, arg_nonce .. ' ' .. table.concat(granted, ' ') .. '\\n' .. former, 'PX', arg_lease)
 end
 
 local next_due = again and 0 or -1

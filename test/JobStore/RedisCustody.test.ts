@@ -129,9 +129,10 @@ describe("JobStore.Redis, resends", () => {
 })
 
 describe("JobStore.Redis, answers that get lost", () => {
-  /** Redis executes what it is asked; the answers of the next `lost` exchanges do not arrive. */
+  /** The next `denied` exchanges do not reach Redis; of those that do the answers of the next `lost` do not arrive. */
   const losing = (port: number) => {
-    const state = { lost: 0 }
+    const state = { denied: 0, lost: 0 }
+    const error = new RedisError({ reason: "Connection", detail: "lost" })
     const redis = Redis.make({ host: "127.0.0.1", port, db: 0 })
     const layer = RedisStore.layer(options).pipe(
       Layer.provide(
@@ -143,11 +144,11 @@ describe("JobStore.Redis, answers that get lost", () => {
               (connection): RedisConnection => ({
                 ...connection,
                 run: (script, ...rest) =>
-                  Effect.flatMap(connection.run(script, ...rest), (reply) =>
-                    script.name === "exchange" && state.lost-- > 0
-                      ? Effect.fail(new RedisError({ reason: "Connection", detail: "lost" }))
-                      : Effect.succeed(reply)
-                  )
+                  script.name === "exchange" && state.denied-- > 0
+                    ? Effect.fail(error)
+                    : Effect.flatMap(connection.run(script, ...rest), (reply) =>
+                        script.name === "exchange" && state.lost-- > 0 ? Effect.fail(error) : Effect.succeed(reply)
+                      )
               })
             )
         })
@@ -173,6 +174,45 @@ describe("JobStore.Redis, answers that get lost", () => {
       })
     )
   }
+
+  for (const denied of [0, 100]) {
+    it.scopedLive(`grants at once what two at a time held, ${denied} failures later`, () =>
+      Effect.gen(function* () {
+        const { connection, port } = yield* RedisServer.make()
+        const { layer, state } = losing(port)
+        yield* Effect.gen(function* () {
+          yield* connection.use((client) => client.lpush("huey.redis.huey", "a", "b"))
+          state.lost = 2
+          yield* Effect.replicateEffect(Effect.flip(exchange([], 1)), 2, { concurrency: 2 })
+          state.denied = denied
+          yield* Effect.replicateEffect(Effect.flip(exchange([], 2)), denied)
+          state.denied = 0
+          const { grants } = yield* exchange([], 2)
+          expect(grants.map(text).sort()).toEqual(["a", "b"])
+          expect(grants.map(({ deliveries }) => deliveries)).toEqual([1, 1])
+          expect((yield* exchange(grants.map(done), 2)).settled).toEqual([true, true])
+        }).pipe(Effect.provide(layer))
+      })
+    )
+  }
+
+  it.scopedLive("takes back what one of two at a time held, and nothing of the other", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      const { layer, state } = losing(port)
+      yield* Effect.gen(function* () {
+        yield* connection.use((client) => client.lpush("huey.redis.huey", "a", "b"))
+        state.lost = 1
+        const two = yield* Effect.replicateEffect(Effect.either(exchange([], 1)), 2, { concurrency: 2 })
+        const arrived = two.flatMap((it) => (it._tag === "Right" ? it.right.grants : []))
+        expect(arrived).toHaveLength(1)
+        const { grants } = yield* exchange([], 2)
+        expect(grants).toHaveLength(1)
+        expect([...arrived, ...grants].map(text).sort()).toEqual(["a", "b"])
+        expect((yield* exchange([...arrived, ...grants].map(done), 2)).settled).toEqual([true, true])
+      }).pipe(Effect.provide(layer))
+    })
+  )
 
   it.scopedLive("takes nothing back from a worker whose answers arrive", () =>
     Effect.gen(function* () {

@@ -36,8 +36,8 @@ export interface State {
   custody: Map<string, Custody>
   seen: Set<string>
   dead: number
-  /** By worker: the number of its last exchange that granted something, and what. */
-  answers: Map<number, { readonly number: number; readonly leases: ReadonlyArray<Lease> }>
+  /** By worker: the numbers of its last two exchanges that granted something, and what. */
+  answers: Map<number, ReadonlyArray<{ readonly number: number; readonly leases: ReadonlyArray<Lease> }>>
 }
 
 export interface Model {
@@ -102,11 +102,12 @@ const settle = (state: State, settlement: Settlement): boolean => {
 
 /** Takes back what an answer that got lost had granted. */
 const takeBack = (state: State, worker: number, client: Client) => {
-  const answer = state.answers.get(worker)
-  if (answer === undefined || !client.unanswered.includes(answer.number)) return
-  for (const { id, token } of answer.leases) {
-    const held = state.custody.get(id)
-    if (held?.token === token) giveBack(held, 1)
+  const answers = state.answers.get(worker) ?? []
+  for (const { leases } of answers.filter(({ number }) => client.unanswered.includes(number))) {
+    for (const { id, token } of leases) {
+      const held = state.custody.get(id)
+      if (held?.token === token) giveBack(held, 1)
+    }
   }
 }
 
@@ -208,7 +209,8 @@ export const exchange = (model: Model, { free, lost, reply, settlements, worker 
     same("left due", 0, due.length)
   }
   same("duplicates", duplicates, reply.duplicates)
-  if (leases.length > 0) state.answers.set(worker, { number, leases })
+  const [former] = state.answers.get(worker) ?? []
+  if (leases.length > 0) state.answers.set(worker, [{ number, leases }, ...(former === undefined ? [] : [former])])
   client.grants.push(...leases)
   client.unanswered = lost ? [...client.unanswered, number] : []
 }
