@@ -30,9 +30,13 @@ const startsAt = (octets: Buffer, start: Buffer, at: number): boolean => {
 const takenIn = (octets: Buffer, watched: ReadonlyArray<string>): ReadonlySet<string> => {
   const taken = new Set<string>()
   if (watched.length === 0) return taken
-  const starts = watched.map((boundary) => ({ boundary, start: Buffer.from(`--${boundary}`, "latin1") }))
-  for (let at = 0; at < octets.length; at++) {
-    if (octets[at] !== dash || octets[at + 1] !== dash || (at > 0 && octets[at - 1] !== LF)) continue
+  const starts = watched.map((boundary) => ({ boundary, start: Buffer.from(boundary, "latin1") }))
+  /** Whether one begins with that octet: most lines are looked at no further. */
+  const begins = new Uint8Array(256)
+  for (const { start } of starts) begins[start[0] ?? 0] = 1
+  for (let at = 2; at < octets.length; at++) {
+    if (octets[at - 1] !== dash || octets[at - 2] !== dash || begins[octets[at] ?? 0] === 0) continue
+    if (at > 2 && octets[at - 3] !== LF) continue
     for (const { boundary, start } of starts) if (startsAt(octets, start, at)) taken.add(boundary)
   }
   return taken
