@@ -45,13 +45,15 @@ const stopped = (detail: string) => new MailerError({ reason: "Stopped", verdict
 /** Opens none before it is used, and only where the breaker lets it; ends all with its scope. */
 export const make = Effect.fnUntraced(function* (breaker: Breaker): Effect.fn.Return<Connections, never, Scope.Scope> {
   const pools = new Map<string, Pool>()
+  const fibers = yield* FiberSet.make<void>()
+  let ended: Cause.Cause<MailerError> | undefined
+  // Ends before: then nothing more is opened, and what is being opened has nobody who waits for it.
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
-      for (const pool of pools.values()) pool.close(Cause.fail(stopped("the mailer ends")))
+      ended = Cause.fail(stopped("the mailer ends"))
+      for (const pool of pools.values()) pool.close(ended)
     })
   )
-  // Ends before: nothing is opened while all are closed.
-  const fibers = yield* FiberSet.make<void>()
 
   /** On a fiber of its own, which tells in the log of whose mail: it may go, and then the connection serves the next. */
   const open =
@@ -61,9 +63,7 @@ export const make = Effect.fnUntraced(function* (breaker: Breaker): Effect.fn.Re
       const opening = Effect.gen(function* () {
         const scope = yield* Scope.make()
         const connecting = Scope.extend(Destination.open(destination), scope)
-        const exit = yield* Effect.exit(breaker.admit(server, credentials, connecting)).pipe(
-          Effect.onInterrupt(() => Scope.close(scope, Exit.void))
-        )
+        const exit = yield* Effect.exit(Effect.interruptible(breaker.admit(server, credentials, connecting)))
         if (Exit.isFailure(exit)) {
           yield* Scope.close(scope, exit)
           return failed(exit.cause)
@@ -73,7 +73,7 @@ export const make = Effect.fnUntraced(function* (breaker: Breaker): Effect.fn.Re
         }
         opened({ connection: exit.value, close }, yield* Monotonic.millis)
       })
-      const fiber = Runtime.runFork(runtime)(Effect.interruptible(opening))
+      const fiber = Runtime.runFork(runtime)(Effect.uninterruptible(opening))
       FiberSet.unsafeAdd(fibers, fiber)
       return () => fiber.unsafeInterruptAsFork(FiberId.none)
     }
@@ -92,27 +92,33 @@ export const make = Effect.fnUntraced(function* (breaker: Breaker): Effect.fn.Re
     isSweeping = false
   })
 
-  const wait = Effect.fnUntraced(function* (
-    destination: Destination.Destination,
-    id: string,
-    progress: Progress.Progress
-  ) {
-    const pool = pools.get(id) ?? new Pool(destination.options.connections ?? defaultConnections)
+  const poolOf = (destination: Destination.Destination, id: string, runtime: Runtime.Runtime<never>): Pool => {
+    const known = pools.get(id)
+    if (known !== undefined) return known
+    const pool = new Pool(destination.options.connections ?? defaultConnections)
+    if (ended !== undefined) pool.close(ended)
     pools.set(id, pool)
     if (!isSweeping) {
       isSweeping = true
-      yield* FiberSet.run(fibers, Effect.interruptible(sweep))
+      FiberSet.unsafeAdd(fibers, Runtime.runFork(runtime)(Effect.interruptible(sweep)))
     }
-    const runtime = yield* Effect.runtime()
-    return yield* Effect.async<Kept, MailerError>((resume) => {
-      const waiter = {
-        open: open(destination, runtime),
-        served: (kept: Kept) => resume(Effect.succeed(kept)),
-        failed: (cause: Cause.Cause<MailerError>) => resume(Effect.failCause(cause))
-      }
-      pool.wait(progress, waiter, () => resume(Effect.fail(stopped("while waiting for a connection"))))
-    })
-  })
+    return pool
+  }
+
+  const wait = (destination: Destination.Destination, id: string, progress: Progress.Progress) =>
+    Effect.flatMap(Effect.runtime(), (runtime) =>
+      Effect.async<Kept, MailerError>((resume) => {
+        const waiter = {
+          open: open(destination, runtime),
+          served: (kept: Kept) => resume(Effect.succeed(kept)),
+          failed: (cause: Cause.Cause<MailerError>) => resume(Effect.failCause(cause))
+        }
+        // In one turn with the wait: nothing is dropped in between.
+        poolOf(destination, id, runtime).wait(progress, waiter, () =>
+          resume(Effect.fail(stopped("while waiting for a connection")))
+        )
+      })
+    )
 
   return {
     forget: (destination) => Effect.sync(() => pools.get(Destination.idOf(destination))?.forget()),
@@ -126,9 +132,10 @@ export const make = Effect.fnUntraced(function* (breaker: Breaker): Effect.fn.Re
         for (;;) {
           progress.stage = "Connect"
           if (progress.abandoned) return yield* stopped("before a connection")
-          const kept = pools.get(id)?.take() ?? (yield* wait(destination, id, progress))
+          const free = pools.get(id)?.take()
+          const kept = free ?? (yield* wait(destination, id, progress))
           const { connection } = kept
-          const isKept = connection.mails() > 0
+          const isKept = free !== undefined || connection.mails() > 0
           progress.onAbandon = connection.cut
           progress.stage = "Envelope"
           const exit: Exit.Exit<A, E | MailerError | Connection.SmtpFault> = progress.abandoned

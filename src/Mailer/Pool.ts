@@ -20,8 +20,8 @@ const maxMails = 100
 /** Someone who waits for a connection. */
 export interface Waiter {
   /**
-   * Begins to open one, and ends in one of the calls at most; answers with what gives that up. `now` is in monotonic
-   * milliseconds.
+   * Begins to open one, and ends in one of the calls, also where it is given up by what it answers with. `now` is in
+   * monotonic milliseconds.
    */
   readonly open: (
     opened: (kept: Kept, now: number) => void,
@@ -34,6 +34,8 @@ export interface Waiter {
 /** A connection that is being opened. */
 interface Opening {
   giveUp: () => void
+  /** It is not kept. */
+  isStale: boolean
 }
 
 /** A connection that nobody uses. */
@@ -49,9 +51,12 @@ export class Pool {
   private readonly inUse = new Set<Kept>()
   private readonly waiters = new Set<Waiter>()
   private readonly openings = new Set<Opening>()
+  /** Given up, and not ended yet. */
+  private readonly leaving = new Set<Opening>()
   /** In use, and not kept when they are given back. */
   private readonly stale = new WeakSet<Kept>()
-  private isClosed = false
+  private closed: Cause.Cause<MailerError> | undefined
+  private isOpening = false
 
   /** At most `max` at a time, those that are being opened among them. */
   constructor(max: number) {
@@ -60,7 +65,11 @@ export class Pool {
 
   /** Nothing is open, nobody waits: it may be dropped. */
   get isEmpty(): boolean {
-    return this.idle.length + this.inUse.size + this.waiters.size + this.openings.size === 0
+    return this.size + this.waiters.size === 0
+  }
+
+  private get size(): number {
+    return this.idle.length + this.inUse.size + this.openings.size + this.leaving.size
   }
 
   /** One that is free and alive, where there is one. */
@@ -77,6 +86,15 @@ export class Pool {
 
   /** Waits in turn, until one is free, or one fails to be opened. A mail that is abandoned waits no more. */
   wait(progress: Progress, waiter: Waiter, gone: () => void): void {
+    // One may have been given back since the mail looked, and would be left to those who look after it.
+    const free = progress.abandoned ? undefined : this.take()
+    if (progress.abandoned) gone()
+    else if (this.closed !== undefined) waiter.failed(this.closed)
+    else if (free !== undefined) waiter.served(free)
+    else this.queue(progress, waiter, gone)
+  }
+
+  private queue(progress: Progress, waiter: Waiter, gone: () => void): void {
     this.waiters.add(waiter)
     progress.onAbandon = () => {
       if (!this.waiters.delete(waiter)) return
@@ -85,6 +103,7 @@ export class Pool {
       const last = [...this.openings].at(-1)
       if (last === undefined || this.openings.size <= this.waiters.size) return
       this.openings.delete(last)
+      this.leaving.add(last)
       last.giveUp()
     }
     this.openMore()
@@ -94,7 +113,8 @@ export class Pool {
   give(kept: Kept, now: number): void {
     this.inUse.delete(kept)
     const { connection } = kept
-    if (this.isClosed || this.stale.has(kept) || !connection.isAlive() || connection.mails() >= maxMails) {
+    const isOver = this.closed !== undefined || this.stale.has(kept) || connection.mails() >= maxMails
+    if (isOver || !connection.isAlive()) {
       kept.close()
       this.openMore()
       return
@@ -103,9 +123,10 @@ export class Pool {
     if (!this.serve(kept)) this.idle.push({ kept, since: now })
   }
 
-  /** Keeps none of those that are open: those in use end when they are given back. */
+  /** Keeps none of those that are open or being opened: those in use end when they are given back. */
   forget(): void {
     for (const kept of this.inUse) this.stale.add(kept)
+    for (const opening of this.openings) opening.isStale = true
     for (const { kept } of this.idle.splice(0)) kept.close()
   }
 
@@ -120,7 +141,7 @@ export class Pool {
 
   /** Ends all of them, those in use at once: whoever closes it has waited. Nobody is served any more. */
   close(cause: Cause.Cause<MailerError>): void {
-    this.isClosed = true
+    this.closed = cause
     this.forget()
     for (const { connection } of this.inUse) connection.cut()
     for (const { failed } of this.waiters) failed(cause)
@@ -138,27 +159,39 @@ export class Pool {
 
   /** Opens as many as there are who wait for one, and room for; whom it is opened for is served in turn. */
   private openMore(): void {
-    while (!this.isClosed && this.openings.size + this.inUse.size + this.idle.length < this.max) {
+    // Where one fails at once, for a breaker is open, the loop goes on: a call in a call would get as deep as many wait.
+    if (this.isOpening) return
+    this.isOpening = true
+    while (this.closed === undefined && this.size < this.max) {
       const waiter = [...this.waiters][this.openings.size]
-      if (waiter === undefined) return
-      const opening: Opening = { giveUp: () => {} }
-      this.openings.add(opening)
-      const giveUp = waiter.open(
-        (kept, now) => {
-          if (this.openings.delete(opening)) this.give(kept, now)
-          else kept.close()
-        },
-        (cause) => {
-          if (!this.openings.delete(opening)) return
-          const [first] = this.waiters
-          if (first !== undefined) {
-            this.waiters.delete(first)
-            first.failed(cause)
-          }
-          this.openMore()
-        }
-      )
-      opening.giveUp = giveUp
+      if (waiter === undefined) break
+      this.open(waiter)
     }
+    this.isOpening = false
+  }
+
+  private open(waiter: Waiter): void {
+    const opening: Opening = { giveUp: () => {}, isStale: false }
+    this.openings.add(opening)
+    /** Whether it was given up. */
+    const isEnded = () => {
+      this.openings.delete(opening)
+      return this.leaving.delete(opening)
+    }
+    opening.giveUp = waiter.open(
+      (kept, now) => {
+        if (isEnded() || opening.isStale) this.stale.add(kept)
+        this.give(kept, now)
+      },
+      (cause) => {
+        // As long as one is being opened for each who waits, it is nobody's.
+        const [first] = this.waiters
+        if (!isEnded() && first !== undefined && this.openings.size < this.waiters.size) {
+          this.waiters.delete(first)
+          first.failed(cause)
+        }
+        this.openMore()
+      }
+    )
   }
 }

@@ -70,7 +70,8 @@ class Outgoing extends Readable {
   private write(destination: NodeJS.WritableStream): void {
     const { message, progress, watcher } = this
     if (this.offset === 0 && message.length <= shortOctets) watcher.gather()
-    while (!progress.abandoned) {
+    // The driver destroys what it cannot send any more.
+    while (!progress.abandoned && !this.destroyed) {
       if (this.offset >= message.length) {
         progress.stage = "Dot"
         watcher.onDot()

@@ -60,6 +60,23 @@ describe("connections", () => {
     })
   )
 
+  it.scopedLive("are not waited for after the end of the mailer", () =>
+    Effect.gen(function* () {
+      const server = yield* SmtpService.make()
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(mailer(), scope)
+      yield* Effect.provide(send(server.definition), context)
+      yield* Scope.close(scope, Exit.void)
+      // One to a server it knew, and one to another.
+      const other = { ...server.definition, timeout: server.definition.timeout + 1 }
+      for (const definition of [server.definition, other]) {
+        const late = Effect.timeout(Effect.flip(send(definition)), "5 seconds")
+        expect(yield* Effect.provide(late, context)).toMatchObject({ reason: "Stopped", verdict: "Transient" })
+      }
+      expect(yield* server.connections).toBe(1)
+    })
+  )
+
   it.scopedLive("are at most as many to one server as are allowed", () =>
     Effect.gen(function* () {
       const server = yield* SmtpService.make({ auth: "Required", subjects: { Slow: "Hang" } })
@@ -164,11 +181,11 @@ describe("connections", () => {
       const port = yield* RedisServer.freePort
       const { definition } = yield* SmtpService.make()
       const failing = Effect.flip(send({ ...definition, port, timeout: 60_000 }))
-      const errors = yield* Effect.replicateEffect(failing, 8, { concurrency: 8 }).pipe(
+      const errors = yield* Effect.replicateEffect(failing, 1_000, { concurrency: "unbounded" }).pipe(
         Effect.provide(mailer()),
-        Effect.timeout("20 seconds")
+        Effect.timeout("15 seconds")
       )
-      expect(errors).toHaveLength(8)
+      expect(errors).toHaveLength(1_000)
       for (const { reason } of errors) expect(["Connect", "BreakerOpen"]).toContain(reason)
     })
   )

@@ -94,6 +94,23 @@ describe("stream", () => {
     })
   )
 
+  it.live("hands nothing over once its connection has ended: no dot is due any more", () =>
+    Effect.gen(function* () {
+      for (const after of [0, 1]) {
+        const progress = Progress.unsafeMake()
+        const events: Array<string> = []
+        const { seen, stream } = destination()
+        const outgoing = Progress.stream(message, progress, watcher(events))
+        outgoing.pipe(stream)
+        if (after > 0) yield* turns
+        outgoing.destroy()
+        seen.release()
+        yield* turns
+        expect([events, progress.stage, seen.octets]).toEqual([[], "Body", after * 65_536])
+      }
+    })
+  )
+
   it.live("hands nothing over where the server did not ask for it", () =>
     Effect.gen(function* () {
       const progress = Progress.unsafeMake()
