@@ -6,6 +6,7 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -13,6 +14,8 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as EncKey from "../../src/EdumfaConfig/EncKey.ts"
+import * as Connections from "../../src/Mailer/Connections.ts"
+import * as Progress from "../../src/Mailer/Progress.ts"
 import * as Smtp from "../../src/Mailer/Smtp.ts"
 import { type Mail, Mailer } from "../../src/Mailer.ts"
 import type { SmtpServer } from "../../src/SmtpServer.ts"
@@ -173,6 +176,39 @@ describe("connections", () => {
         yield* send(server.definition)
         expect(yield* server.connections).toBe(1)
       }).pipe(Effect.provide(mailer(options)))
+    })
+  )
+
+  it.scopedLive("go to the next where whoever is served is stopped in the same turn", () =>
+    Effect.gen(function* () {
+      const server = yield* SmtpService.make()
+      const connections = yield* Connections.make({ admit: (_server, _login, open) => open, guard: () => Effect.never })
+      const options = { connections: 1 }
+      const destination = { server: server.definition, options, credentials: undefined, ehlo: "client.example.org" }
+      const sent: Array<string> = []
+      const use = (progress: Progress.Progress, name: string, work: Effect.Effect<void> = Effect.void) =>
+        connections.use(destination, progress, () =>
+          Effect.zipRight(
+            Effect.sync(() => sent.push(name)),
+            work
+          )
+        )
+      const progress = Progress.unsafeMake()
+      const gate = yield* Deferred.make<void>()
+      const first = yield* use(Progress.unsafeMake(), "first", Deferred.await(gate)).pipe(
+        // It has given its connection back, and the second has not gone on yet.
+        Effect.map(() => Progress.abandon(progress)),
+        Effect.fork
+      )
+      yield* Effect.yieldNow()
+      const second = yield* Effect.fork(Effect.flip(use(progress, "second")))
+      const third = yield* Effect.fork(use(Progress.unsafeMake(), "third"))
+      yield* Effect.yieldNow()
+      yield* Deferred.succeed(gate, undefined)
+      expect(yield* Fiber.join(first)).toBe(true)
+      expect(yield* Fiber.join(second)).toMatchObject({ reason: "Stopped", detail: "before the mail" })
+      yield* Fiber.join(third)
+      expect([sent, yield* server.connections]).toEqual([["first", "third"], 1])
     })
   )
 
