@@ -18,6 +18,7 @@ import { text, textOf } from "./Cli/help.ts"
 import type { Synopsis } from "./Cli/Option.ts"
 import { options } from "./Cli/options.ts"
 import * as Run from "./Cli/Run.ts"
+import * as Line from "./QueueLogger/Line.ts"
 
 /** 0: stopped, or all is well; 1: failed; 2: wrong usage or configuration. */
 export type ExitCode = 0 | 1 | 2
@@ -32,6 +33,16 @@ export interface Process extends Run.Process {
 /** All but the one that runs the worker. */
 const commands: ReadonlyArray<Synopsis> = [Check.synopsis, Drain.synopsis]
 
+/** Each thing said is one line, whatever Redis, a mail server or a file put into it: a terminal obeys what it is shown. */
+const inLines = (console: Console.Console): Console.Console => {
+  const escaped = (args: ReadonlyArray<unknown>) => args.map((arg) => Line.escaped(String(arg)))
+  return {
+    ...console,
+    log: (...args) => console.log(...escaped(args)),
+    error: (...args) => console.error(...escaped(args))
+  }
+}
+
 /** A command for people: what it says it prints, and its parts write no log in between. */
 const subcommand = <E, R>(
   { name, options, purpose }: Synopsis,
@@ -44,7 +55,7 @@ const subcommand = <E, R>(
       Effect.onInterrupt(() =>
         Effect.zipRight(Console.error(`${process.name}: ${name} was interrupted before its end`), process.interrupted)
       ),
-      Effect.withConsole(console),
+      Effect.withConsole(inLines(console)),
       Logger.withMinimumLogLevel(LogLevel.None)
     )
   ).pipe(Command.withDescription(purpose))
@@ -87,7 +98,8 @@ export const run = (
   argv: ReadonlyArray<string>,
   process: Process
 ): Effect.Effect<ExitCode, never, CliApp.CliApp.Environment> => {
-  const say = (message: string, code: ExitCode) => Effect.as(Console.error(`${process.name}: ${message}`), code)
+  const say = (message: string, code: ExitCode) =>
+    Effect.as(Console.error(`${process.name}: ${Line.escaped(message)}`), code)
   return canonical(argv, commands).pipe(
     Effect.flatMap((args) => perform(args, process)),
     Effect.as<ExitCode>(0),

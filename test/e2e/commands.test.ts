@@ -60,6 +60,21 @@ describe.each(["check", "drain"])("%s", (name) => {
       })
     })
   )
+
+  it.scopedLive("shows a terminal no control characters, whatever Redis answers", () =>
+    Effect.gen(function* () {
+      const redis = yield* ScriptedServer.make(() => "-ERR \u001b]0;title\u0007 \u009b31m\u202e\nsecond line\r\n")
+      const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(redis.port) })
+      for (const more of [[], ["--json"]]) {
+        const { code, stderr, stdout } = yield* Command.run([name, "--config", "edumfa.cfg", ...more], { cwd })
+        expect(code).toBe(1)
+        expect(`${stdout}${stderr}`).toContain(
+          "Redis answers ERR \\u001b]0;title\\u0007 \\u009b31m\\u202e\\nsecond line"
+        )
+        expect(`${stdout}${stderr}`).toMatch(/^(?:[^\p{Cc}\u202e]*\n)+$/u)
+      }
+    })
+  )
 })
 
 describe("drain", () => {
