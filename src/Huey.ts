@@ -2,6 +2,7 @@
  * The message codec: jobs as the bytes that Python's huey writes and runs, in both directions.
  */
 import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -39,6 +40,8 @@ export interface Options {
   readonly signing?: Signature.Signing
 }
 
+const secretKey = "EDUMFA_QUEUE_WORKER_SIGNING_SECRET"
+
 /** EDUMFA_JOB_QUEUE_COMPRESSION, _USE_ZLIB and _UTC; EDUMFA_QUEUE_WORKER_SIGNING_SECRET, _SALT and _TIME_ZONE. */
 export const config: Config.Config<Options> = Config.all({
   compression: Config.withDefault(Config.boolean("EDUMFA_JOB_QUEUE_COMPRESSION"), false),
@@ -46,8 +49,13 @@ export const config: Config.Config<Options> = Config.all({
   utc: Config.withDefault(Config.boolean("EDUMFA_JOB_QUEUE_UTC"), true),
   timeZone: TimeZone.config,
   // Empty ones would sign with nothing: huey refuses them as well.
-  secret: Config.redacted("EDUMFA_QUEUE_WORKER_SIGNING_SECRET").pipe(
-    Config.validate({ message: "expected a secret", validation: (secret) => Redacted.value(secret) !== "" }),
+  secret: Config.redacted(secretKey).pipe(
+    // Config.validate does not tell the key of a redacted value.
+    Config.mapOrFail((secret) =>
+      Redacted.value(secret) === ""
+        ? Either.left(ConfigError.InvalidData([secretKey], "expected a secret"))
+        : Either.right(secret)
+    ),
     Config.option
   ),
   salt: Config.string("EDUMFA_QUEUE_WORKER_SIGNING_SALT").pipe(

@@ -155,16 +155,22 @@ const maxAgeLimit = 31_536_000
 
 const maxAgesKey = "EDUMFA_QUEUE_WORKER_MAX_AGES"
 
+/** Whether there is a table, or nothing: Config.hashMap takes anything else for an empty one, and it would be left out, unseen. */
+const isTable = Config.nested(Config.string(""), maxAgesKey).pipe(
+  Config.option,
+  Config.map(() => true),
+  Config.orElse(() => Config.succeed(false))
+)
+
 /** EDUMFA_QUEUE_WORKER_MAX_AGES: seconds from 1, by the identifier of an SMTP server, `{'otp': 300}`. */
 export const config: Config.Config<Options> = Config.all({
-  // A table is no text; what is no table would be left out, unseen.
-  text: Config.option(Config.string(maxAgesKey)),
+  isTable,
   ages: Config.option(Config.hashMap(Config.number(), maxAgesKey))
 }).pipe(
-  Config.mapOrFail(({ ages, text }) => {
+  Config.mapOrFail(({ ages, isTable }) => {
     const table = Option.getOrElse(ages, () => HashMap.empty<string, number>())
     const isAge = (seconds: number) => seconds >= 1 && seconds <= maxAgeLimit
-    return Option.isSome(text) || !HashMap.every(table, isAge)
+    return !isTable || !HashMap.every(table, isAge)
       ? Either.left(
           ConfigError.InvalidData(
             [maxAgesKey],

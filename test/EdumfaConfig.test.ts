@@ -228,7 +228,7 @@ describe("types", () => {
     {
       source: "EDUMFA_X = 1",
       config: Config.nested(Config.string("a"), key),
-      message: "Invalid: /etc/edumfa/edumfa.cfg, line 1: EDUMFA_X['a']: Expected a list or dict"
+      message: "Invalid: /etc/edumfa/edumfa.cfg, line 1: EDUMFA_X: Expected a list or dict in Python's syntax"
     },
     {
       source: "EDUMFA_X = 'a\\x1b\\nb'",

@@ -47,9 +47,13 @@ const literalOf = ({ value }: Setting): Literal => {
 
 const descend = (value: Literal, path: Path, steps: Path): Either.Either<Literal, ConfigError.ConfigError> => {
   let current = value
-  for (const step of steps) {
+  for (const [index, step] of steps.entries()) {
+    if (current === null) return Either.left(missing(path))
     const entries = entriesOf(current)
-    if (entries === undefined) return Either.left(invalid(path, "Expected a list or dict"))
+    // Of the parts of one value the same is said.
+    if (entries === undefined) {
+      return Either.left(invalid(path.slice(0, index + 1), "Expected a list or dict in Python's syntax"))
+    }
     current = entries.get(step) ?? null
   }
   return current === null ? Either.left(missing(path)) : Either.right(current)
@@ -111,7 +115,8 @@ interface Fault {
 
 const faults: ConfigError.ConfigErrorReducer<void, ReadonlyArray<Fault>> = {
   andCase: (_, left, right) => [...left, ...right],
-  orCase: (_, left, right) => [...left, ...right],
+  // Where a value is none of two things, it was meant to be the first.
+  orCase: (_, left, right) => (left.some(({ reason }) => reason !== "Missing") ? left : [...left, ...right]),
   invalidDataCase: (_, path, message) => [{ reason: "Invalid", path, message }],
   missingDataCase: (_, path, message) => [{ reason: "Missing", path, message }],
   unsupportedCase: (_, path, message) => [{ reason: "Invalid", path, message }],

@@ -2,6 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { Literal } from "../../src/EdumfaConfig/CfgFile/Literal.ts"
+import { EdumfaConfig, layerValues } from "../../src/EdumfaConfig.ts"
 import * as SendEmail from "../../src/SendEmail.ts"
 
 const read = (ages: Readonly<Record<string, string>>) =>
@@ -10,6 +12,11 @@ const read = (ages: Readonly<Record<string, string>>) =>
     ConfigProvider.fromMap(
       new Map(Object.entries(ages).map(([name, age]) => [`EDUMFA_QUEUE_WORKER_MAX_AGES.${name}`, age]))
     )
+  )
+
+const readFile = (ages: Literal) =>
+  Effect.flatMap(EdumfaConfig, ({ get }) => get(SendEmail.config)).pipe(
+    Effect.provide(layerValues({ EDUMFA_QUEUE_WORKER_MAX_AGES: ages }))
   )
 
 const maxAge = (options: SendEmail.Options, identifier: unknown) =>
@@ -36,6 +43,16 @@ describe("SendEmail", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(read({ otp: "0" }))
       expect(String(error)).toContain("expected seconds from 1")
+    })
+  )
+
+  it.effect("reads them as they stand in the file, and refuses there what is no table", () =>
+    Effect.gen(function* () {
+      expect(yield* maxAge(yield* readFile({ otp: 300 }), "otp")).toEqual(Duration.minutes(5))
+      expect(yield* maxAge(yield* readFile(null), "otp")).toBeUndefined()
+      for (const wrong of [5, "x", { otp: 0 }]) {
+        expect(String(yield* Effect.flip(readFile(wrong)))).toContain("as in {'otp': 300}")
+      }
     })
   )
 })

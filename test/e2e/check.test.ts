@@ -67,7 +67,10 @@ describe("check", () => {
       const plain = yield* SmtpServer.make()
       const secured = yield* SmtpServer.make({ tls: "StartTls", auth: "Required" })
       const implicit = yield* SmtpServer.make({ tls: "Implicit", auth: "Required", mechanisms: ["LOGIN"] })
-      const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(redis.port, keyFile) })
+      const tables = `
+EDUMFA_QUEUE_WORKER_MAX_AGES = {'otp': 300}
+EDUMFA_QUEUE_WORKER_SMTP = {'mail.example.org:587': {'verify': False, 'allow_plaintext_auth': True, 'connections': 3}}`
+      const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(redis.port, `${keyFile}${tables}`) })
       yield* enqueueAll(redis.port, plain, [mail, mail])
       yield* enqueueAll(redis.port, { definition: withPassword(secured.definition, "mfa") }, [mail])
       yield* enqueueAll(redis.port, { definition: withPassword(implicit.definition, "mfa") }, [mail], {
@@ -222,6 +225,7 @@ EDUMFA_JOB_QUEUE_RESULTS = True
 EDUMFA_JOB_QUEUE_SERIALISER = 'pickle'
 EDUMFA_QUEUE_WORKER_LEASE = compute()
 EDUMFA_QUEUE_WORKER_SMTP = {'mail.example.org:25': {'verfy': True}}
+EDUMFA_QUEUE_WORKER_SIGNING_SECRET = ''
 ${keyFile}
 `
       })
@@ -237,7 +241,8 @@ ${keyFile}
         "edumfa.cfg, line 5: EDUMFA_JOB_QUEUE_RESULTS",
         "edumfa.cfg, line 6: EDUMFA_JOB_QUEUE_SERIALISER",
         "edumfa.cfg, line 7: EDUMFA_QUEUE_WORKER_LEASE",
-        "edumfa.cfg, line 8: EDUMFA_QUEUE_WORKER_SMTP"
+        "edumfa.cfg, line 8: EDUMFA_QUEUE_WORKER_SMTP",
+        "edumfa.cfg, line 9: EDUMFA_QUEUE_WORKER_SIGNING_SECRET"
       ])
     })
   )
