@@ -51,11 +51,10 @@ const headersOf = ({ from, replyTo, to }: Letter) => {
 const messageIdLeft = (id: string): string =>
   /^[a-z0-9_-]{1,128}$/i.test(id) ? id : createHash("sha256").update(id).digest("hex")
 
-/** A text with CRLF after each line, the last one too. */
-const lines = (text: string): string => {
-  const all = text.replaceAll(/\r\n|\r|\n/g, "\r\n")
-  return all === "" || all.endsWith("\r\n") ? all : `${all}\r\n`
-}
+const terminated = (text: string): string => (text === "" || text.endsWith("\r\n") ? text : `${text}\r\n`)
+
+/** A text with CRLF after each line, the last one too. To replace millions of breaks takes four times as long, and the memory. */
+const lines = (text: string): string => terminated(text.split(/\r\n|\r|\n/).join("\r\n"))
 
 /** As the header says that it is encoded. */
 const encoded = (text: string, encoding: string | false): string => {
@@ -108,7 +107,7 @@ export const build = (letter: Letter, stamp: Stamp): Effect.Effect<Buffer, Maile
       }
       const text = lines(body)
       const encoding = node.setContent(text).getTransferEncoding()
-      return Buffer.from(`${node.buildHeaders()}\r\n\r\n${lines(encoded(text, encoding))}`)
+      return Buffer.from(`${node.buildHeaders()}\r\n\r\n${terminated(encoded(text, encoding))}`)
     },
     catch: () => new MailerError({ reason: "InvalidMail", verdict: "Permanent", detail: "the message cannot be built" })
   })
