@@ -5,7 +5,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as QueueClass from "../EdumfaConfig/QueueClass.ts"
-import { EdumfaConfig, type EdumfaConfigError } from "../EdumfaConfig.ts"
+import { EdumfaConfig, type EdumfaConfigError, noFile } from "../EdumfaConfig.ts"
 import { type JobStore, NoQueue } from "../JobStore.ts"
 import * as Redis from "../Redis.ts"
 import * as RedisStore from "./Redis.ts"
@@ -20,7 +20,10 @@ const redisConfig = Config.all({
 /** What a class needs of the configuration, read at once, so that whatever is wrong shows before anything is opened. */
 const stores = {
   None: Effect.flatMap(EdumfaConfig, ({ get, nameOf, notes, product, source }) =>
-    Effect.flatMap(get(QueueClass.remedy(product, nameOf)), (line) => new NoQueue({ source, line, notes }))
+    Effect.flatMap(get(QueueClass.remedy(product, nameOf)), (line) => {
+      const place = source === noFile ? "a file that --config names, for none was found" : source
+      return new NoQueue({ source: place, line, notes })
+    })
   ),
   Redis: Effect.gen(function* () {
     const { get } = yield* EdumfaConfig
