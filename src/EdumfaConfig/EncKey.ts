@@ -86,10 +86,10 @@ const maxPlainBytes = 100
 const passwordKey = { start: 32, end: 64 } as const
 
 /**
- * What eduMFA stores: the initialisation vector and the ciphertext, in hexadecimal. Case and blanks around it do not make
+ * What eduMFA stores: the initialisation vector and the ciphertext, in hexadecimal. Case, blanks around it and a cut do not make
  * a clear password of it: it must never be sent as one.
  */
-const encrypted = /^\s*([0-9a-f]{32}):([0-9a-f]+)\s*$/i
+const encrypted = /^\s*([0-9a-f]{32}):([0-9a-f]*)\s*$/i
 
 const blockBytes = 16
 

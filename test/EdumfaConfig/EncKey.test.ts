@@ -95,6 +95,7 @@ describe("decrypt", () => {
   it.effect.each([
     { stored: sample.slice(0, -2), why: "no whole block" },
     { stored: sample.slice(0, -1), why: "half a byte" },
+    { stored: sample.slice(0, 33), why: "cut behind the colon" },
     { stored: `${sample.slice(0, -1)}f`, why: "damaged" },
     { stored: encrypt("sixteen bytes   "), why: "no padding" },
     { stored: encrypt("fifteen bytes  ", 0), why: "padded by zero bytes" },
