@@ -28,7 +28,9 @@ describe("JobStore.Configured", () => {
       for (const [values, lines] of cases) {
         const error = yield* Effect.flip(Effect.provide(JobStore, store(values)))
         expect(error).toMatchObject({ _tag: "NoQueue" })
-        expect(error.message).toBe(`the job queue is off, set ${lines} in a file that --config names, for none was found`)
+        expect(error.message).toBe(
+          `the job queue is off, set ${lines} in a file that --config names, for none was found`
+        )
       }
     })
   )
