@@ -102,7 +102,7 @@ const afterCause = Effect.fnUntraced(function* <R>(
       : interrupted
         ? "the handler was interrupted"
         : "the handler threw"
-  return yield* afterFailure(input, new JobFailure({ verdict: "Transient", reason, cause: cause }), stopped)
+  return yield* afterFailure(input, new JobFailure({ verdict: "Transient", reason, cause }), stopped)
 })
 
 /** The one line of an attempt; which job it is about is an annotation of the caller's. */

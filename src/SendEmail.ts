@@ -48,13 +48,10 @@ type Arguments = typeof Arguments.Type
 /** The schema lets nothing through that cannot be flattened. */
 const flat = (recipients: Nested): ReadonlyArray<string> => Option.getOrElse(Recipients.flatten(recipients), () => [])
 
-const mimetypeOf = (text: string | null | undefined): Effect.Effect<"plain" | "html", Job.JobFailure> =>
-  Effect.mapError(
-    Body.parseMimetype(text),
-    (cause) => new Job.JobFailure({ verdict: "Permanent", reason: "mimetype is neither plain nor html", cause })
-  )
-
 const permanent = (reason: string, cause: unknown) => new Job.JobFailure({ verdict: "Permanent", reason, cause })
+
+const mimetypeOf = (text: string | null | undefined): Effect.Effect<"plain" | "html", Job.JobFailure> =>
+  Effect.mapError(Body.parseMimetype(text), (cause) => permanent("mimetype is neither plain nor html", cause))
 
 /** The body, and what it is: of a MIME tree that is its own affair, and the argument means nothing. */
 const contentOf = Effect.fnUntraced(function* (

@@ -4,18 +4,18 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as EventLoop from "../EventLoop.ts"
 import type { RedisConnection } from "../Redis/Connection.ts"
 import type { Keys } from "../Redis/keys.ts"
 import type { RedisError } from "../Redis/RedisError.ts"
 import * as Script from "../Redis/Script.ts"
-import { allowWrites, keyNames, number } from "./custody.ts"
+import { allowWrites, answerBytes, keyNames, number } from "./custody.ts"
 
 /** No zone is further behind UTC, in which a score is ahead of its job's time. Seconds. */
 const furthest = 12 * 3_600
 
-/** A page has so many messages, or so many bytes and one message more: a few milliseconds of Redis' time. */
+/** A page has so many messages, or fewer that are large: a few milliseconds of Redis' time. */
 const page = 500
-const pageBytes = 1024 * 1024
 
 interface Waiting {
   readonly bytes: Uint8Array
@@ -101,14 +101,10 @@ interface Place {
 
 const front: Place = { after: "-inf", skip: 0 }
 
-const turnOfLoop = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
-
 /** Other work goes on between two of them: one that unpacks to many megabytes takes its time. */
 const select = (found: ReadonlyArray<Waiting>, isDue: (bytes: Uint8Array) => boolean) =>
   Effect.map(
-    Effect.forEach(found, (message) => Effect.map(turnOfLoop, () => (isDue(message.bytes) ? [message] : []))),
+    Effect.forEach(found, (message) => Effect.map(EventLoop.nextTurn, () => (isDue(message.bytes) ? [message] : []))),
     Arr.flatten
   )
 
@@ -126,7 +122,7 @@ export const make = (redis: RedisConnection, keys: Keys, scheduleOffset: Effect.
     const { found, more } = yield* redis.run(
       ahead,
       { ...keys },
-      { ...place, limit: page, max_bytes: pageBytes, furthest, schedule_offset }
+      { ...place, limit: page, max_bytes: answerBytes, furthest, schedule_offset }
     )
     const overdue = yield* select(found, isDue)
     const moved =

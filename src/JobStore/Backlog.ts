@@ -9,13 +9,21 @@ import type { RedisConnection } from "../Redis/Connection.ts"
 import type { Keys } from "../Redis/keys.ts"
 import type { RedisError } from "../Redis/RedisError.ts"
 import * as Script from "../Redis/Script.ts"
-import { allowWrites, custody, keyNames, messages, number, numbers, presence, withWorkers } from "./custody.ts"
+import {
+  allowWrites,
+  answerBytes,
+  custody,
+  gathering,
+  keyNames,
+  messages,
+  number,
+  numbers,
+  presence,
+  withWorkers
+} from "./custody.ts"
 
 /** How many messages one call buries: a few milliseconds of Redis' time. */
 const chunk = 500
-
-/** And how large they are together, one more than that: so much crosses any network in time. */
-const chunkBytes = 1024 * 1024
 
 /**
  * Whether a worker may take from this queue: 0, or how many messages wait that no worker of ours has ever decided about.
@@ -60,13 +68,7 @@ const oldest = Script.make({
   name: "oldest",
   keys: keyNames,
   args: ["limit", "max_bytes"],
-  body: `
-local found, size = {}, 0
-local function is_full(bytes)
-  found[#found + 1] = bytes
-  size = size + #bytes
-  return #found >= tonumber(arg_limit) or size >= tonumber(arg_max_bytes)
-end
+  body: `${gathering}
 for _, list in ipairs({ key_arrived, key_queue }) do
   local index = -1
   local bytes = redis.call('LINDEX', list, index)
@@ -160,7 +162,7 @@ export const bury = (
   letter: (bytes: Uint8Array) => DeadLetter
 ): Effect.Effect<number, RedisError> =>
   Effect.gen(function* () {
-    const found = yield* redis.run(oldest, { ...keys }, { limit: chunk, max_bytes: chunkBytes })
+    const found = yield* redis.run(oldest, { ...keys }, { limit: chunk, max_bytes: answerBytes })
     const pairs = found.flatMap((bytes) => [
       createHash("sha1").update(bytes).digest("hex"),
       JSON.stringify(letter(bytes))

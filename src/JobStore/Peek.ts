@@ -7,23 +7,15 @@ import type { RedisConnection } from "../Redis/Connection.ts"
 import type { Keys } from "../Redis/keys.ts"
 import type { RedisError } from "../Redis/RedisError.ts"
 import * as Script from "../Redis/Script.ts"
-import { keyNames, messages } from "./custody.ts"
-
-/** So much is looked at in one call, and one message more: it crosses any network in time. */
-const maxBytes = 1024 * 1024
+import { answerBytes, gathering, keyNames, messages } from "./custody.ts"
 
 /** Of what waits the oldest and the newest, half and half: what a site has changed shows in the latter. */
 const peek = Script.make({
   name: "peek",
   keys: keyNames,
   args: ["place", "limit", "max_bytes"],
-  body: `
-local limit, size, found = tonumber(arg_limit), 0, {}
-local function is_full(bytes)
-  found[#found + 1] = bytes
-  size = size + #bytes
-  return #found >= limit or size >= tonumber(arg_max_bytes)
-end
+  body: `${gathering}
+local limit = tonumber(arg_limit)
 local function look_at(list, from, step, count)
   for index = 0, count - 1 do
     local bytes = redis.call('LINDEX', list, from + step * index)
@@ -62,4 +54,4 @@ export const look = (
   place: Place,
   limit: number
 ): Effect.Effect<ReadonlyArray<Uint8Array>, RedisError> =>
-  limit < 1 ? Effect.succeed([]) : redis.run(peek, { ...keys }, { place, limit, max_bytes: maxBytes })
+  limit < 1 ? Effect.succeed([]) : redis.run(peek, { ...keys }, { place, limit, max_bytes: answerBytes })

@@ -23,10 +23,8 @@ import {
   type Settlement,
   suspectFrom
 } from "../JobStore.ts"
-import { escaped } from "../QueueLogger/Line.ts"
 import * as Keys from "../Redis/keys.ts"
 import type { RedisError } from "../Redis/RedisError.ts"
-import type { Argument } from "../Redis/Script.ts"
 import { Redis } from "../Redis.ts"
 import * as Ahead from "./Ahead.ts"
 import * as Arrival from "./Arrival.ts"
@@ -35,6 +33,7 @@ import { exchange as exchangeScript } from "./exchange.ts"
 import * as Peek from "./Peek.ts"
 import type { Reply } from "./Reply.ts"
 import { drainAll, unparkAll } from "./Return.ts"
+import * as Settling from "./Settling.ts"
 import * as scripts from "./scripts.ts"
 
 export interface Options {
@@ -122,26 +121,6 @@ const storeError = (error: RedisError) =>
     cause: error
   })
 
-const onWire = (settlement: Settlement, scheduleOffset: Options["scheduleOffset"]): ReadonlyArray<Argument> => {
-  const { id, token } = settlement.lease
-  switch (settlement._tag) {
-    case "Done":
-      return ["D", id, token, "", "", "", ""]
-    case "Retry": {
-      const { bytes = "", counted, delay, detail = "" } = settlement
-      return ["R", id, token, Math.ceil(delay), counted ? 1 : 0, bytes, escaped(detail)]
-    }
-    case "Scheduled": {
-      const { dueAt } = settlement
-      return ["S", id, token, (dueAt / 1_000 + scheduleOffset(dueAt)).toFixed(3), dueAt, "", ""]
-    }
-    case "Dead":
-      return ["X", id, token, JSON.stringify(settlement.letter), "", "", ""]
-    case "Released":
-      return ["L", id, token, "", "", "", ""]
-  }
-}
-
 export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobStore>, never, Redis | Scope.Scope> =>
   Effect.gen(function* () {
     const redis = yield* Redis
@@ -189,7 +168,7 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       Effect.flatMap(Effect.zip(random, scheduleOffset), ([nonce, schedule_offset]) => {
         const told = unanswered
         const args = { ...limits, free, suspects, nonce, schedule_offset, unanswered: told.join(" ") }
-        const wire = settlements.flatMap((settlement) => onWire(settlement, options.scheduleOffset))
+        const wire = settlements.flatMap((settlement) => Settling.encode(settlement, options.scheduleOffset))
         return commands.run(exchangeScript, keys, args, wire).pipe(
           Effect.onError(() =>
             Effect.sync(() => {

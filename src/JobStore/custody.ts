@@ -53,6 +53,19 @@ export const messages = (reply: unknown): Either.Either<ReadonlyArray<Uint8Array
     ? Either.right(reply)
     : Either.left("not a list of messages")
 
+/** How large the messages of one answer are together, and one message more: so much crosses any network in time. */
+export const answerBytes = 1024 * 1024
+
+/** Local `found` and `is_full(bytes)`, which adds to it; with the arguments `limit` and `max_bytes`. */
+export const gathering = `
+local found, size = {}, 0
+local function is_full(bytes)
+  found[#found + 1] = bytes
+  size = size + #bytes
+  return #found >= tonumber(arg_limit) or size >= tonumber(arg_max_bytes)
+end
+`
+
 /** So many lines of a job's history are kept, the last ones. */
 const historyLines = 10
 

@@ -4,12 +4,10 @@
 import * as Script from "../Redis/Script.ts"
 import { allowWrites, custody, keyNames } from "./custody.ts"
 import { decode } from "./Reply.ts"
+import * as Settling from "./Settling.ts"
 
 /** How many expired leases, old digests or old letters one call looks at: bounds the time of a call. */
 const batch = 64
-
-/** How many arguments a settlement takes behind the named ones: kind, id, token and four that depend on the kind. */
-const settlementWidth = 7
 
 /**
  * Settles, reclaims, grants.
@@ -80,7 +78,7 @@ local function bury(letter, id)
 end
 
 local settled = {}
-for i = first_rest, #ARGV, ${settlementWidth} do
+for i = first_rest, #ARGV, ${Settling.width} do
   local kind, id, token = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local meta = read_meta(id)
   if not meta or meta.token ~= token then

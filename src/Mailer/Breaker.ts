@@ -2,7 +2,7 @@
  * Keeps mails from SMTP servers that do not answer, and from logins that are refused: a breaker for each, and half of the
  * slots at most for a server that is silent.
  */
-import { createHash, scrypt } from "node:crypto"
+import { scrypt } from "node:crypto"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,6 +16,7 @@ import { BreakerStore, maxStates } from "./Breaker/BreakerStore.ts"
 import * as Circuit from "./Breaker/Circuit.ts"
 import * as Circuits from "./Breaker/Circuits.ts"
 import { Share } from "./Breaker/Share.ts"
+import { fingerprint } from "./credentials.ts"
 import type { Credentials } from "./login.ts"
 import { key } from "./ServerOptions.ts"
 
@@ -89,12 +90,9 @@ const silences: ReadonlySet<MailerReason> = new Set(["Connect", "Protocol", "Tls
 /** Nothing was asked of the server. */
 const unasked: ReadonlySet<MailerReason> = new Set(["Stopped", "BreakerOpen"])
 
-/** What the end of a mail says of its server. */
-const signOf = (isDenied: boolean, isSuccess: boolean, error: MailerError | undefined) => {
-  if (isSuccess) return isDenied ? "Denied" : "Answered"
-  if (error === undefined || unasked.has(error.reason)) return "Nothing"
-  return silences.has(error.reason) ? "Silent" : "Answered"
-}
+/** What a mail that failed says of its server. */
+const signOf = ({ reason }: MailerError) =>
+  unasked.has(reason) ? "Nothing" : silences.has(reason) ? "Silent" : "Answered"
 
 /** The delay of a retry lies within 10 % of what it is wished to be: this brings it behind the end of the interval. */
 const jitter = 1.12
@@ -131,13 +129,12 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       const forget = share.hope(place, () => resume(Effect.void))
       return Effect.sync(forget)
     }).pipe(Effect.interruptible)
-  /** By a fast digest, which stays in this process. */
+  /** By their fingerprint. */
   const logins = new Map<string, Circuits.Breaker>()
 
   const knownLoginBreaker = (server: SmtpServer, credentials: Credentials) =>
     Effect.gen(function* () {
-      const secret = JSON.stringify([key(server), credentials.username, Redacted.value(credentials.password)])
-      const id = createHash("sha256").update(secret).digest("base64")
+      const id = fingerprint(server, credentials)
       const login = logins.get(id) ?? (yield* loginBreaker(server, credentials))
       if (logins.size >= maxStates) logins.clear()
       logins.set(id, login)
@@ -218,19 +215,20 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
           })
         )
         share.leave(hand)
-        const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
         const breaker = connectBreaker(server)
-        switch (signOf(Exit.isSuccess(exit) && isDenied(exit.value), Exit.isSuccess(exit), error)) {
-          case "Denied":
-            yield* circuits.failed(breaker, "Configuration", denial)
-            break
-          case "Silent":
-            share.failed(place)
-            if (isOurs()) yield* circuits.failed(breaker, "Silence", error?.detail ?? "")
-            break
-          case "Answered":
-            share.answered(place, yield* Monotonic.millis)
-            yield* circuits.succeeded(breaker)
+        if (Exit.isSuccess(exit) && isDenied(exit.value)) {
+          yield* circuits.failed(breaker, "Configuration", denial)
+          return exit.value
+        }
+        const error = Option.getOrUndefined(Exit.isFailure(exit) ? Cause.failureOption(exit.cause) : Option.none())
+        const sign = Exit.isSuccess(exit) ? "Answered" : error === undefined ? "Nothing" : signOf(error)
+        if (sign === "Answered") {
+          share.answered(place, yield* Monotonic.millis)
+          yield* circuits.succeeded(breaker)
+        }
+        if (sign === "Silent" && error !== undefined) {
+          share.failed(place)
+          if (isOurs()) yield* circuits.failed(breaker, "Silence", error.detail)
         }
         return yield* exit
       })

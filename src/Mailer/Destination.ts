@@ -1,7 +1,6 @@
 /**
  * Where a mail goes: what a connection to an SMTP server is made from, and how it is opened.
  */
-import { createHash } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -9,6 +8,7 @@ import { MailerError } from "../Mailer.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
 import * as Connection from "./Connection.ts"
 import { isCertificateFault, toMailerError } from "./classify.ts"
+import { fingerprint } from "./credentials.ts"
 import { type Credentials, login } from "./login.ts"
 import type * as Progress from "./Progress.ts"
 import { type ServerOptions, setting } from "./ServerOptions.ts"
@@ -25,15 +25,12 @@ export interface Destination {
 /** Replies until a connection is logged in, all of them as late as they may come. */
 const maxReplies = 8
 
-/** Options follow from host and port; a password is part of it by its digest alone. */
-const digest = ({ password }: Credentials): string =>
-  createHash("sha256").update(Redacted.value(password)).digest("base64")
-
-/** The same for all mails that may go over the same connections. */
-export const idOf = ({ credentials, ehlo, server: { host, port, timeout, tls } }: Destination): string =>
-  credentials === undefined
-    ? JSON.stringify([host, port, tls, timeout, ehlo])
-    : JSON.stringify([host, port, tls, timeout, ehlo, credentials.username, digest(credentials)])
+/** The same for all mails that may go over the same connections. Options follow from host and port. */
+export const idOf = ({ credentials, ehlo, server }: Destination): string => {
+  const { host, port, timeout, tls } = server
+  const login = credentials === undefined ? [] : [fingerprint(server, credentials)]
+  return JSON.stringify([host, port, tls, timeout, ehlo, ...login])
+}
 
 const isSecureEnough = (server: SmtpServer, connection: Connection.Connection) =>
   server.tls === "Opportunistic" || connection.secure

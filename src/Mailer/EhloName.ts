@@ -32,3 +32,7 @@ export const find: Effect.Effect<string> = Effect.suspend(() => {
     Effect.orElseSucceed(() => fallback)
   )
 })
+
+/** The name that is given, or else the one that is found when it is first asked for. */
+export const make = (given: string | undefined): Effect.Effect<Effect.Effect<string>> =>
+  given === undefined ? Effect.cached(find) : Effect.succeed(Effect.succeed(given))

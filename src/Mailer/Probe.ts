@@ -2,22 +2,20 @@
  * Asks a mail server how it is: connects, does TLS and logs in as a mail would, and sends nothing. What the workers know of
  * it is looked at and left as it is.
  */
-import { createHash } from "node:crypto"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 import { EncKey } from "../EdumfaConfig/EncKey.ts"
 import { MailerError } from "../Mailer.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
 import { BreakerStore } from "./Breaker/BreakerStore.ts"
 import * as Circuit from "./Breaker/Circuit.ts"
 import { connectBreaker, loginBreaker } from "./Breaker.ts"
-import { credentialsOf } from "./credentials.ts"
+import { credentialsOf, fingerprint } from "./credentials.ts"
 import * as Destination from "./Destination.ts"
 import * as EhloName from "./EhloName.ts"
 import { type Credentials, permit } from "./login.ts"
-import { key } from "./ServerOptions.ts"
+import { optionsOf } from "./ServerOptions.ts"
 import type * as Smtp from "./Smtp.ts"
 
 /** What of a mailer's options matters before a mail. */
@@ -42,12 +40,6 @@ export class Probe extends Context.Tag("edumfa-queue/Mailer/Probe")<
   }
 >() {}
 
-/** The same user with the same password at the same server, whatever else two definitions say. */
-const idOf = (server: SmtpServer, { password, username }: Credentials) =>
-  createHash("sha256")
-    .update(JSON.stringify([key(server), username, Redacted.value(password)]))
-    .digest("base64")
-
 const seconds = (millis: number) => `${Math.ceil(millis / 1_000)} s`
 
 const make = (options: Options) =>
@@ -55,8 +47,7 @@ const make = (options: Options) =>
     const encKey = yield* EncKey
     const breakers = yield* BreakerStore
     const refused = new Map<string, MailerError>()
-    const ehloName = options.ehlo === undefined ? yield* Effect.cached(EhloName.find) : Effect.succeed(options.ehlo)
-    const optionsOf = (server: SmtpServer) => options.servers?.get(key(server)) ?? options.others ?? {}
+    const ehloName = yield* EhloName.make(options.ehlo)
 
     /** A store that does not answer knows nothing. */
     const mustBeClosed = ({ label, name }: ReturnType<typeof connectBreaker>) =>
@@ -73,18 +64,18 @@ const make = (options: Options) =>
 
     const ask = (server: SmtpServer, credentials: Credentials | undefined) =>
       Effect.flatMap(ehloName, (ehlo) =>
-        Effect.scoped(Destination.open({ server, options: optionsOf(server), credentials, ehlo }))
+        Effect.scoped(Destination.open({ server, options: optionsOf(server, options), credentials, ehlo }))
       )
 
     return Probe.of({
       verify: Effect.fn("Probe.verify")(function* (server, regardless) {
-        yield* permit(server, optionsOf(server))
+        yield* permit(server, optionsOf(server, options))
         const credentials = yield* credentialsOf(server, encKey)
         if (!regardless) {
           yield* mustBeClosed(connectBreaker(server))
           if (credentials !== undefined) yield* Effect.flatMap(loginBreaker(server, credentials), mustBeClosed)
         }
-        const id = credentials === undefined ? "" : idOf(server, credentials)
+        const id = credentials === undefined ? "" : fingerprint(server, credentials)
         const before = refused.get(id)
         if (before !== undefined) return yield* before
         const { secure } = yield* Effect.tapError(ask(server, credentials), (error) =>

@@ -22,6 +22,12 @@ export interface ServerOptions {
 export const key = (server: Pick<SmtpServer, "host" | "port">): string =>
   `${server.host.includes(":") ? `[${server.host}]` : server.host.toLowerCase()}:${server.port}`
 
+/** What holds for a server: its own options, or those of all that have none. */
+export const optionsOf = (
+  server: SmtpServer,
+  options: { readonly servers?: ReadonlyMap<string, ServerOptions>; readonly others?: ServerOptions }
+): ServerOptions => options.servers?.get(key(server)) ?? options.others ?? {}
+
 /** Whether a text is a `host:port` like those of {@link key}; the host may be none. */
 export const isAddress = (text: string): boolean => {
   const port = Number(/^(?:\[[^\]]+\]|[^:/?#\s]+):(\d{1,5})$/.exec(text)?.[1] ?? 0)

@@ -21,7 +21,7 @@ import { type Credentials, permit } from "./login.ts"
 import * as Message from "./Message.ts"
 import * as Mime from "./Mime.ts"
 import * as Progress from "./Progress.ts"
-import { key, type ServerOptions } from "./ServerOptions.ts"
+import { key, optionsOf, type ServerOptions } from "./ServerOptions.ts"
 import type { DriverError } from "./Session.ts"
 import * as Watch from "./Watch.ts"
 import type { Confidential } from "./wording.ts"
@@ -118,12 +118,12 @@ export const make = (options: Options = {}) =>
     const connections = yield* Connections.make(breaker)
     const watch = yield* Watch.make
     const denials = new Denials()
-    const ehloName = options.ehlo === undefined ? yield* Effect.cached(EhloName.find) : Effect.succeed(options.ehlo)
+    const ehloName = yield* EhloName.make(options.ehlo)
 
     const send = (server: SmtpServer, mail: Mail, { date, id, stop }: SendOptions) =>
       Effect.gen(function* () {
         const accepted = yield* accept(mail, server, options.maxBody)
-        const serverOptions = options.servers?.get(key(server)) ?? options.others ?? {}
+        const serverOptions = optionsOf(server, options)
         yield* permit(server, serverOptions)
         const credentials = yield* credentialsOf(server, encKey)
         const ehlo = yield* ehloName

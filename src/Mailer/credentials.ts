@@ -1,12 +1,15 @@
 /**
  * Who logs in at an SMTP server, from its definition.
  */
+import { createHash } from "node:crypto"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import type { EncKey } from "../EdumfaConfig/EncKey.ts"
 import { MailerError } from "../Mailer.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
 import type { Credentials } from "./login.ts"
+import { key } from "./ServerOptions.ts"
 
 /** The credentials in clear; undefined: nobody logs in. */
 export const credentialsOf = (
@@ -22,3 +25,12 @@ export const credentialsOf = (
     Effect.mapError((cause) => fail(cause.message, cause))
   )
 }
+
+/**
+ * The same for the same user with the same password at the same server, whatever else two definitions say. A fast digest,
+ * for a map of this process: it is written nowhere.
+ */
+export const fingerprint = (server: SmtpServer, { password, username }: Credentials): string =>
+  createHash("sha256")
+    .update(JSON.stringify([key(server), username, Redacted.value(password)]))
+    .digest("base64")

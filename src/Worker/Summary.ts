@@ -16,11 +16,11 @@ export interface Options {
   readonly now: Effect.Effect<number>
 }
 
-/** How long the message has waited, where its id tells: Python's ids do not. */
-const age = (codec: Huey.Codec, bytes: Uint8Array, now: number): Option.Option<number> =>
+/** For how many milliseconds the message has waited, where its id tells: Python's ids do not. */
+export const age = (codec: Huey.Codec, bytes: Uint8Array, now: number): Option.Option<number> =>
   Option.map(
     Option.flatMap(Either.getRight(codec.decode(bytes)), ({ id }) => JobId.enqueuedAt(id)),
-    (enqueuedAt) => Math.max(0, Math.round((now - enqueuedAt) / 1_000))
+    (enqueuedAt) => Math.max(0, now - enqueuedAt)
   )
 
 /** Says how much there is of what, when it is not what was said last. */
@@ -28,8 +28,8 @@ export const make = ({ codec, now, store }: Options): Effect.Effect<void> => {
   let said = ""
   const oldest = Effect.gen(function* () {
     const [bytes] = yield* store.peek("waiting", 1)
-    const seconds = bytes === undefined ? Option.none() : age(codec, bytes, yield* now)
-    return Option.match(seconds, { onNone: () => "", onSome: (it) => `, oldest ${it} s` })
+    const waited = bytes === undefined ? Option.none() : age(codec, bytes, yield* now)
+    return Option.match(waited, { onNone: () => "", onSome: (millis) => `, oldest ${Math.round(millis / 1_000)} s` })
   })
   return Effect.gen(function* () {
     const { dead, inHand, retrying, scheduled, waiting } = yield* store.counts

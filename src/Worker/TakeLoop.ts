@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
+import * as EventLoop from "../EventLoop.ts"
 import type { JobStore, JobStoreError } from "../JobStore.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { InHand } from "./InHand.ts"
@@ -47,12 +48,6 @@ const stuckAfter = 2 * longestWait
 /** After a failed wake-up the next one waits so long; an interval of polling meanwhile. */
 const wakeUpPause = Duration.seconds(1)
 
-/** The event loop has come round: the replies that were there have been read, and what waited for them has run. */
-const nextTurn = Effect.async<void>((resume) => {
-  const immediate = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(immediate))
-})
-
 export const make = Effect.fnUntraced(function* <R>({
   beat,
   inHand,
@@ -88,7 +83,7 @@ export const make = Effect.fnUntraced(function* <R>({
         yield* Effect.raceFirst(Queue.take(inHand.changed), Effect.sleep(hasFreeSlot ? wait : longestWait))
       }
       // What ends in the same turn of the event loop is told together.
-      yield* nextTurn
+      yield* EventLoop.nextTurn
     }
   })
 

@@ -9,10 +9,11 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as RedisStore from "../../src/JobStore/Redis.ts"
-import { type DeadLetter, JobStore } from "../../src/JobStore.ts"
+import { JobStore } from "../../src/JobStore.ts"
 import type * as Url from "../../src/Redis/Url.ts"
 import * as Redis from "../../src/Redis.ts"
 import * as RedisServer from "../services/RedisServer.ts"
+import { letter } from "./contract.ts"
 
 const store = (port: number, credentials: Partial<Url.RedisAddress> = {}) =>
   RedisStore.layer({
@@ -86,15 +87,6 @@ describe("JobStore.Redis", () => {
         const [done, retry, dead] = grants.map(({ lease }) => lease)
         if (done === undefined || retry === undefined || dead === undefined) return yield* Effect.fail("three")
         expect(yield* extend([done, retry, dead])).toEqual([true, true, true])
-        const letter: DeadLetter = {
-          jobId: "i",
-          job: "j",
-          reason: "Failed",
-          detail: "d",
-          attempts: 0,
-          deliveries: 1,
-          firstTakenAt: 0
-        }
         const { settled } = yield* exchange(
           [
             { _tag: "Done", lease: done },

@@ -48,7 +48,8 @@ const retry = ({ lease }: Grant, delay: number, counted = true): Settlement => (
   counted
 })
 
-const letter: DeadLetter = {
+/** Any. */
+export const letter: DeadLetter = {
   jobId: "an id",
   job: "test.word",
   reason: "Failed",

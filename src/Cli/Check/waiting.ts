@@ -9,11 +9,11 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Huey from "../../Huey.ts"
 import type * as Job from "../../Job.ts"
-import * as JobId from "../../JobId.ts"
 import { type Counts, JobStore, type JobStoreError, type Place } from "../../JobStore.ts"
 import { key } from "../../Mailer/ServerOptions.ts"
 import * as SendEmail from "../../SendEmail.ts"
 import type { SmtpServer } from "../../SmtpServer.ts"
+import * as Summary from "../../Worker/Summary.ts"
 
 /** So many messages of each place are looked at: enough to meet each mail server of a site. */
 const perPlace = 200
@@ -110,17 +110,13 @@ export const look = (
     const found = yield* Effect.forEach(places, (place) => store.peek(place, perPlace))
     const messages = found.flat()
     const oldest = found[0]?.[0]
-    const enqueuedAt = Option.flatMap(
-      oldest === undefined ? Option.none() : Either.getRight(codec.decode(oldest)),
-      ({ id }) => JobId.enqueuedAt(id)
-    )
     const now = yield* Clock.currentTimeMillis
     const old = firstBacklog > 0 && counts.waiting > firstBacklog
     return {
       queue: store.name,
       counts,
       workers: yield* store.workers,
-      oldest: Option.getOrUndefined(Option.map(enqueuedAt, (at) => Math.max(0, now - at))),
+      oldest: oldest === undefined ? undefined : Option.getOrUndefined(Summary.age(codec, oldest, now)),
       lookedAt: messages.length,
       ...sort(messages, codec, jobs),
       notes: [

@@ -3,7 +3,8 @@
  */
 import * as Effect from "effect/Effect"
 import fc from "fast-check"
-import type { DeadLetter, Lease, Settlement } from "../../../src/JobStore.ts"
+import type { Lease, Settlement } from "../../../src/JobStore.ts"
+import { letter } from "../contract.ts"
 import * as Model from "./Model.ts"
 import type { Real, Way } from "./Real.ts"
 
@@ -22,16 +23,6 @@ const command = (
     ),
   toString: () => name
 })
-
-const letter: DeadLetter = {
-  jobId: "i",
-  job: "j",
-  reason: "Failed",
-  detail: "d",
-  attempts: 0,
-  deliveries: 1,
-  firstTakenAt: 0
-}
 
 /** No retry comes due by itself. */
 const delay = 3_600_000
