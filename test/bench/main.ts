@@ -5,11 +5,11 @@ import { mkdir, mkdtemp } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Proof from "../services/Proof.ts"
 import * as Bench from "./Bench.ts"
 import * as Report from "./Report.ts"
 import * as Results from "./Results.ts"
@@ -118,17 +118,4 @@ const main = Effect.gen(function* () {
   return missed || failures.length > 0 ? 1 : 0
 })
 
-/** What an interrupted run exits with, as a shell has it for SIGINT: it has proved nothing. */
-const interrupted = 130
-
-main.pipe(
-  Effect.catchAll((error) => Effect.as(Console.error(error.message), 2)),
-  NodeRuntime.runMain({
-    disablePrettyLogger: true,
-    teardown: (exit, end) =>
-      Exit.match(exit, {
-        onSuccess: (code) => end(Number(code)),
-        onFailure: (cause) => end(Cause.isInterruptedOnly(cause) ? interrupted : 1)
-      })
-  })
-)
+Proof.run(main)

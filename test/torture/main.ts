@@ -6,13 +6,11 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
+import * as Proof from "../services/Proof.ts"
 import * as Ledger from "./Ledger.ts"
 import * as Torture from "./Torture.ts"
 
@@ -109,17 +107,4 @@ const main = Effect.gen(function* () {
   return ledger.broken.length === 0 ? 0 : 1
 }).pipe(Effect.scoped)
 
-/** What an interrupted run exits with, as a shell has it for SIGINT: it has proved nothing. */
-const interrupted = 130
-
-main.pipe(
-  Effect.catchAll((error) => Effect.as(Console.error(error.message), 2)),
-  NodeRuntime.runMain({
-    disablePrettyLogger: true,
-    teardown: (exit, end) =>
-      Exit.match(exit, {
-        onSuccess: (code) => end(Number(code)),
-        onFailure: (cause) => end(Cause.isInterruptedOnly(cause) ? interrupted : 1)
-      })
-  })
-)
+Proof.run(main)

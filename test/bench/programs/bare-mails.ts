@@ -1,20 +1,13 @@
 /**
  * The limit: nodemailer's pool without any queue.
  */
-import { createTransport } from "nodemailer"
 import * as Payload from "../Payload.ts"
 import * as Program from "./Program.ts"
+import { pool } from "./transport.ts"
 
 const { connections, count, slots, smtpPort } = Program.options<Program.MailsOptions>()
 
-const transport = createTransport({
-  host: "127.0.0.1",
-  port: smtpPort,
-  secure: false,
-  pool: true,
-  maxConnections: connections,
-  maxMessages: 100
-})
+const transport = pool(smtpPort, connections)
 const args = Payload.args(smtpPort)
 let left = count
 const send = async () => {

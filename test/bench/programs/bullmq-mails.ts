@@ -2,20 +2,13 @@
  * BullMQ: a worker that sends the mails of its jobs over nodemailer's pool.
  */
 import { Worker } from "bullmq"
-import { createTransport } from "nodemailer"
 import * as Payload from "../Payload.ts"
 import * as Program from "./Program.ts"
+import { pool } from "./transport.ts"
 
 const { connections, redisPort, slots, smtpPort } = Program.options<Program.MailsOptions>()
 
-const transport = createTransport({
-  host: "127.0.0.1",
-  port: smtpPort,
-  secure: false,
-  pool: true,
-  maxConnections: connections,
-  maxMessages: 100
-})
+const transport = pool(smtpPort, connections)
 const worker = new Worker<Payload.Args>(
   "bench",
   async ({ data }) => void (await transport.sendMail(Payload.mail(data))),
