@@ -6,11 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import type { SMTPConnectionSendInfo, SMTPEnvelope } from "nodemailer/lib/smtp-connection"
-import * as Progress from "./Progress.ts"
-import * as Reply from "./Reply.ts"
+import type * as Progress from "./Progress.ts"
 import * as Session from "./Session.ts"
 import * as Socket from "./Socket.ts"
+import { type Envelope, type Offers, type Sent, Transaction } from "./Transaction.ts"
 
 /** The driver failed; what that means depends on how far the mail had come. */
 export class SmtpFault extends Data.TaggedError("SmtpFault")<{
@@ -27,7 +26,7 @@ export class SmtpFault extends Data.TaggedError("SmtpFault")<{
 export type Mechanism = "CRAM-MD5" | "PLAIN" | "LOGIN"
 
 /** A connection that the server greeted. */
-export interface Connection {
+export interface Connection extends Offers {
   /** Whether another mail can be sent: neither side has ended it, and nothing is out of step. */
   readonly isAlive: () => boolean
   /** How many mails it has begun to send. */
@@ -39,8 +38,6 @@ export interface Connection {
   readonly secure: boolean
   /** The server is on this machine. */
   readonly loopback: boolean
-  /** First words of the lines of the EHLO reply, upper case. */
-  readonly extensions: ReadonlySet<string>
   /** What the server offers after AUTH, upper case. */
   readonly mechanisms: ReadonlySet<string>
   readonly login: (
@@ -49,12 +46,12 @@ export interface Connection {
     password: Redacted.Redacted
   ) => Effect.Effect<void, SmtpFault>
   readonly send: (
-    envelope: SMTPEnvelope,
+    envelope: Envelope,
     message: Buffer,
     progress: Progress.Progress,
     /** Milliseconds from the final dot to the whole of its reply. */
     dotTimeout: number
-  ) => Effect.Effect<SMTPConnectionSendInfo, SmtpFault>
+  ) => Effect.Effect<Sent, SmtpFault>
 }
 
 /** Reads the reply to EHLO or HELO, `250-NAME words` line by line. */
@@ -69,29 +66,30 @@ const parseEhlo = (reply: string | false) => {
   )
   return {
     extensions: new Set(words.flatMap(([name]) => name ?? [])),
-    mechanisms: new Set(words.flatMap(([name, ...rest]) => (name === "AUTH" ? rest : [])))
+    mechanisms: new Set(words.flatMap(([name, ...rest]) => (name === "AUTH" ? rest : []))),
+    maxSize: Number(words.find(([name]) => name === "SIZE")?.[1] ?? 0) || 0
   }
 }
 
-/** What the driver notes in the envelope that it was given. */
-interface Books {
-  readonly mailError?: Session.DriverError
-  readonly rejectedErrors?: ReadonlyArray<Session.DriverError>
-}
-
 /** Whether the server refused in words that leave the connection as it is. */
-const isAnswered = ({ rejectedErrors, responseCode }: Session.DriverError): boolean =>
-  responseCode !== undefined &&
-  [responseCode, ...(rejectedErrors ?? []).map((it) => it.responseCode)].every(
-    (code) => code !== undefined && code >= 400 && code !== 421
-  )
+const isAnswered = ({ responseCode }: Session.DriverError): boolean =>
+  responseCode !== undefined && responseCode >= 400 && responseCode !== 421
+
+/** RFC 1870 6.1: such a mail need not be begun. */
+const tooLarge = ({ size }: Envelope, { maxSize }: Offers) =>
+  Session.driverError(`the message has ${size} octets, the mail server takes ${maxSize}`, { code: "ETOOLARGE" })
 
 /** A good-bye is worth no more; milliseconds. */
 const goodByeTimeout = 1_000
 
 /** Says QUIT, and waits for the reply (RFC 5321 4.1.1.10) where it holds nobody up. */
-const quit = ({ exchange, smtp }: Session.Session): Effect.Effect<void> =>
-  Effect.sync(() => smtp.quit()).pipe(
+const quit = ({ exchange, listen, smtp }: Session.Session): Effect.Effect<void> =>
+  Effect.sync(() => {
+    listen((wire) => {
+      wire.write("QUIT\r\n")
+      return { reply: () => smtp.close(), turn: () => {} }
+    })
+  }).pipe(
     Effect.zipRight(
       // The mail before has its outcome already: no way to end the connection changes that.
       exchange<void>(() => {}).pipe(
@@ -109,7 +107,7 @@ const quit = ({ exchange, smtp }: Session.Session): Effect.Effect<void> =>
  */
 export const open = (target: Session.Target): Effect.Effect<Connection, SmtpFault, Scope.Scope> =>
   Effect.gen(function* () {
-    const { begin, cut, isAlive, loopback, smtp, ...session } = yield* Effect.acquireRelease(
+    const { cut, isAlive, loopback, smtp, ...session } = yield* Effect.acquireRelease(
       Socket.connect(target).pipe(
         Effect.interruptible,
         Effect.mapBoth({
@@ -133,10 +131,15 @@ export const open = (target: Session.Target): Effect.Effect<Connection, SmtpFaul
       Effect.sync(() => {
         state = next
       })
+    const offers = parseEhlo(smtp.lastServerResponse)
     // What cannot be reset is no place for another mail.
-    const reset = exchange<void>((done) => smtp.reset((error) => done(error, undefined))).pipe(
-      Effect.tapError(() => after("Broken"))
-    )
+    const reset = exchange<void>((done) => {
+      session.listen((wire) => {
+        wire.write("RSET\r\n")
+        const refused = (reply: string) => (reply.startsWith("2") ? null : Session.replyError("EPROTOCOL", reply))
+        return { reply: (reply) => done(refused(reply), undefined), turn: () => {} }
+      })
+    }).pipe(Effect.tapError(() => after("Broken")))
     return {
       isAlive: () => isAlive() && state !== "Broken",
       mails: () => mails,
@@ -144,7 +147,7 @@ export const open = (target: Session.Target): Effect.Effect<Connection, SmtpFaul
       rest: () => patience(0),
       secure: smtp.secure,
       loopback,
-      ...parseEhlo(smtp.lastServerResponse),
+      ...offers,
       login: (method, user, password) =>
         exchange<void>((done) => {
           smtp.login({ method, user, pass: Redacted.value(password) }, (error) => {
@@ -154,52 +157,40 @@ export const open = (target: Session.Target): Effect.Effect<Connection, SmtpFaul
         }),
       send: (envelope, message, progress, dotTimeout) => {
         let deadline: NodeJS.Timeout | undefined
-        const watcher = {
-          // The driver takes any reply that is no refusal for the invitation (RFC 5321 4.3.2).
-          mayBegin: () => {
-            const reply = smtp.lastServerResponse || ""
-            if (Reply.codeOf(reply) === 354) return true
-            cut(Session.replyError("EPROTOCOL", reply))
-            return false
-          },
-          gather: () => {
-            const socket = smtp._socket
-            if (!socket) return
-            socket.cork()
-            setImmediate(() => socket.uncork())
-          },
-          // Not a limit for silence, which a server that trickles never reaches.
-          onDot: () => {
-            patience(0)
-            deadline = setTimeout(
-              () => cut(Session.driverError("no complete reply", { code: "ETIMEDOUT" })),
-              dotTimeout
-            )
-          }
+        let transaction: Transaction | undefined
+        // Not a limit for silence, which a server that trickles never reaches.
+        const onDot = () => {
+          patience(0)
+          deadline = setTimeout(() => cut(Session.driverError("no complete reply", { code: "ETIMEDOUT" })), dotTimeout)
+        }
+        if (offers.maxSize > 0 && envelope.size > offers.maxSize) {
+          return Effect.fail(new SmtpFault({ error: tooLarge(envelope, offers) }))
         }
         const isNotFirst = state === "Unfinished"
         mails += 1
         patience(target.timeout)
-        const books: SMTPEnvelope & Books = { ...envelope }
-        const transaction = exchange<SMTPConnectionSendInfo>((done) => {
-          state = "Unfinished"
-          begin(progress)
-          smtp.send(books, Progress.stream(message, progress, watcher), done)
-        }).pipe(
-          Effect.tapBoth({
-            onSuccess: () => after("Clean"),
-            // Without a reply, or with the one that says good-bye (RFC 5321 3.8), there is nothing to go on with.
-            onFailure: ({ error }) => after(isAnswered(error) ? "Unfinished" : "Broken")
-          }),
-          // Where the sender was refused, that is the answer, and recipients were refused for no fault of theirs.
-          Effect.mapError(({ error }) =>
-            books.mailError === undefined
-              ? new SmtpFault({ error, rejected: books.rejectedErrors ?? [] })
-              : new SmtpFault({ error: books.mailError })
-          ),
-          Effect.ensuring(Effect.sync(() => clearTimeout(deadline)))
-        )
-        return isNotFirst ? Effect.zipRight(reset, transaction) : transaction
+        const transacted = session
+          .exchange<Sent>((done) => {
+            state = "Unfinished"
+            session.listen((wire) => {
+              transaction = new Transaction({ envelope, message, progress, offers, wire, onDot, cut, done })
+              return transaction
+            })
+          })
+          .pipe(
+            Effect.tapBoth({
+              onSuccess: ({ accepted }) => after(accepted.length > 0 ? "Clean" : "Unfinished"),
+              // Without a reply, or with the one that says good-bye (RFC 5321 3.8), there is nothing to go on with.
+              onFailure: (error) => after(isAnswered(error) ? "Unfinished" : "Broken")
+            }),
+            Effect.mapError((error) =>
+              transaction?.mailError === undefined
+                ? new SmtpFault({ error, rejected: transaction?.refused ?? [] })
+                : new SmtpFault({ error: transaction.mailError })
+            ),
+            Effect.ensuring(Effect.sync(() => clearTimeout(deadline)))
+          )
+        return isNotFirst ? Effect.zipRight(reset, transacted) : transacted
       }
     }
   })

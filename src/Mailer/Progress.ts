@@ -2,7 +2,7 @@
  * How far a mail has come on its connection. The step to the final dot is taken here, in one turn of the event loop
  * together with the question whether the attempt was stopped: so "surely not sent" and "maybe sent" are told apart.
  */
-import { Readable } from "node:stream"
+import type { Writable } from "node:stream"
 
 /** `Dot`: the final dot was handed over; from now on only the reply says whether the mail was sent. */
 export type Stage = "Connect" | "Login" | "Envelope" | "Body" | "Dot"
@@ -33,60 +33,40 @@ const chunkOctets = 64 * 1024
 /** So short a message and its dot are in no buffer on the way that fills up, and leave in one piece. */
 const shortOctets = 4 * 1024
 
-/** What the connection does as its message goes. */
-export interface Watcher {
-  /** Whether the server asked for the message; where not, no octet is handed over. */
-  readonly mayBegin: () => boolean
-  /** What is written in this turn of the event loop may leave in one piece. */
-  readonly gather: () => void
-  readonly onDot: () => void
+const dot = Buffer.from(".\r\n")
+
+/** RFC 5321 4.5.2: a line that begins with a dot gets another one. */
+const stuffed = (message: Buffer): Buffer => {
+  const isFirst = message[0] === dot[0]
+  if (!isFirst && !message.includes("\r\n.")) return message
+  const text = message.toString("latin1").replaceAll("\r\n.", "\r\n..")
+  return Buffer.from(isFirst ? `.${text}` : text, "latin1")
 }
 
 /**
- * A message for nodemailer, which pipes it once the server answered DATA, and sends the final dot when it ends. Nothing
- * else of a stream is used; a real pipe costs as much as the rest of sending a mail.
+ * Hands a message, whose lines end with CRLF, over to `wire` as fast as it takes it, and then the final dot. Stops where
+ * the mail is abandoned or `wire` has ended.
  */
-class Outgoing extends Readable {
-  private offset = 0
-  private readonly message: Buffer
-  private readonly progress: Progress
-  private readonly watcher: Watcher
-
-  constructor(message: Buffer, progress: Progress, watcher: Watcher) {
-    super()
-    this.message = message
-    this.progress = progress
-    this.watcher = watcher
-  }
-
-  override pipe<T extends NodeJS.WritableStream>(destination: T): T {
-    if (this.progress.abandoned || !this.watcher.mayBegin()) return destination
-    this.progress.stage = "Body"
-    // A second reply that came with the answer to DATA is read before, and is then none to the dot.
-    queueMicrotask(() => setImmediate(() => this.write(destination)))
-    return destination
-  }
-
-  private write(destination: NodeJS.WritableStream): void {
-    const { message, progress, watcher } = this
-    if (this.offset === 0 && message.length <= shortOctets) watcher.gather()
-    // The driver destroys what it cannot send any more.
-    while (!progress.abandoned && !this.destroyed) {
-      if (this.offset >= message.length) {
+export const transfer = (message: Buffer, progress: Progress, wire: Writable, onDot: () => void): void => {
+  const octets = stuffed(message)
+  const isShort = octets.length <= shortOctets
+  let offset = 0
+  const go = () => {
+    while (!progress.abandoned && !wire.destroyed) {
+      if (isShort || offset >= octets.length) {
         progress.stage = "Dot"
-        watcher.onDot()
-        destination.end()
+        onDot()
+        wire.write(isShort ? Buffer.concat([octets, dot]) : dot)
         return
       }
-      const chunk = message.subarray(this.offset, this.offset + chunkOctets)
-      this.offset += chunkOctets
-      if (!destination.write(chunk)) {
-        destination.once("drain", () => this.write(destination))
+      const chunk = octets.subarray(offset, offset + chunkOctets)
+      offset += chunkOctets
+      if (!wire.write(chunk)) {
+        wire.once("drain", go)
         return
       }
     }
   }
+  progress.stage = "Body"
+  go()
 }
-
-export const stream = (message: Buffer, progress: Progress, watcher: Watcher): Readable =>
-  new Outgoing(message, progress, watcher)

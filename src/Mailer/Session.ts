@@ -1,12 +1,11 @@
 /**
  * nodemailer's connection, wrapped here and nowhere else: one operation at a time, which ends when the connection does,
- * and no reply believed that is none.
+ * and no reply believed that is none. It connects, secures and logs in; mails are sent by `Transaction.ts`.
  */
 import * as net from "node:net"
 import * as Effect from "effect/Effect"
 import SMTPConnection from "nodemailer/lib/smtp-connection"
 import { isLoopback } from "../Loopback.ts"
-import type * as Progress from "./Progress.ts"
 import * as Reply from "./Reply.ts"
 
 /** How the driver describes a failure; see `classify.ts` for what it means. */
@@ -17,7 +16,6 @@ export interface DriverError extends Error {
   readonly responseCode?: number | undefined
   readonly response?: string | undefined
   readonly command?: string | undefined
-  readonly rejectedErrors?: ReadonlyArray<DriverError> | undefined
   readonly recipient?: string | undefined
 }
 
@@ -72,13 +70,23 @@ const wrap = (
     }
   })
 
+/** Who gets the replies. */
+export interface Listener {
+  readonly reply: (reply: string) => void
+  /** All that came at once was told; `isMore`: a part of another reply came with it. */
+  readonly turn: (isMore: boolean) => void
+}
+
 /** A driver and the one operation under way on it. */
 export interface Session {
   readonly smtp: SMTPConnection
   readonly loopback: boolean
   readonly isAlive: () => boolean
-  /** The mail under way. */
-  readonly begin: (progress: Progress.Progress) => void
+  /**
+   * Hands all replies to a listener from now on; the driver does no more than tell how the connection ends. False: it has
+   * ended.
+   */
+  readonly listen: (start: (wire: net.Socket) => Listener) => boolean
   /** Ends the connection and what is under way on it. */
   readonly cut: (error: DriverError) => void
   /** Fails also when the connection ends, which the driver tells only some of its callbacks. */
@@ -102,7 +110,7 @@ export const unsafeMake = (target: Target, socket: net.Socket): Session => {
   const loopback = isLoopback(socket.remoteAddress)
   let ended = socket.destroyed ? closed() : undefined
   let pending: ((error: DriverError) => void) | undefined
-  let mail: Progress.Progress | undefined
+  let listener: Listener | undefined
   const end = (error: DriverError) => {
     ended ??= error
     pending?.(ended)
@@ -111,22 +119,41 @@ export const unsafeMake = (target: Target, socket: net.Socket): Session => {
     end(error)
     smtp.close()
   }
-  // The driver reads replies by their first digit, and takes none amiss while it sends a message.
-  const smtp = wrap(target, socket, loopback, (reply) => {
-    // The rest of a reply that the connection ended in the middle of is none.
-    if (!smtp._socket || smtp._socket.destroyed) return
+  /** Whether a reply leaves anything to go on with. */
+  const check = (reply: string): boolean => {
     if (!Reply.isReadable(reply)) cut(replyError("EPROTOCOL", reply))
     else if (Reply.codeOf(reply) === 421) cut(replyError("ECONNECTION", reply))
-    else if (mail?.stage === "Body") cut(replyError("EMESSAGE", reply))
+    return ended === undefined
+  }
+  // The driver reads replies by their first digit.
+  const smtp = wrap(target, socket, loopback, (reply) => {
+    // The rest of a reply that the connection ended in the middle of is none.
+    if (smtp._socket && !smtp._socket.destroyed) check(reply)
   })
   smtp.on("error", end)
   smtp.on("end", () => end(closed()))
+  const read = (wire: net.Socket) => {
+    const reader = new Reply.Reader()
+    wire.removeAllListeners("data")
+    wire.on("data", (octets) => {
+      for (const reply of reader.read(octets)) {
+        if (ended !== undefined || !check(reply)) return
+        if (pending === undefined) return cut(replyError("EPROTOCOL", reply))
+        listener?.reply(reply)
+      }
+      if (pending !== undefined && ended === undefined) listener?.turn(reader.hasBegun)
+    })
+  }
   return {
     smtp,
     loopback,
     isAlive: () => ended === undefined,
-    begin: (progress) => {
-      mail = progress
+    listen: (start) => {
+      const wire = smtp._socket
+      if (ended !== undefined || !wire) return false
+      if (listener === undefined) read(wire)
+      listener = start(wire)
+      return true
     },
     cut,
     exchange: <A>(start: Start<A>) =>

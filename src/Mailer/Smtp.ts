@@ -83,27 +83,16 @@ const transmit = (
       sourcesOf(error.recipient ?? "").map((recipient) => toRefusal(recipient, error, confidential))
     )
   ]
-  const deliver = (accepted: ReadonlyArray<string>, errors: ReadonlyArray<DriverError>): Delivery => ({
-    accepted: accepted.flatMap(sourcesOf),
-    refused: refusedOf(errors)
-  })
-  if (usable.length === 0) return Effect.succeed(deliver([], []))
+  if (usable.length === 0) return Effect.succeed({ accepted: [], refused: refusedHere })
   const from = Option.getOrUndefined(letter.from)
   if (from?.smtpUtf8 && !hasUtf8) {
     const detail = "sender: the mail server does not offer SMTPUTF8"
     return Effect.fail(new MailerError({ reason: "InvalidMail", verdict: "Permanent", detail }))
   }
-  const envelope = {
-    from: from === undefined ? (false as const) : { address: from.address },
-    to: usable.map(({ address }) => ({ address })),
-    size: message.length,
-    use8BitMime: hasUtf8
-  }
+  const envelope = { from: from?.address ?? "", to: usable.map(({ address }) => address), size: message.length }
   return connection.send(envelope, message, progress, dotTimeout).pipe(
-    Effect.map((info) => deliver(info.accepted, info.rejectedErrors ?? [])),
+    Effect.map(({ accepted, refused }) => ({ accepted: accepted.flatMap(sourcesOf), refused: refusedOf(refused) })),
     Effect.catchTag("SmtpFault", (fault) => {
-      const errors = fault.error.rejectedErrors
-      if (errors !== undefined) return Effect.succeed(deliver([], errors))
       const forGood = refusedOf(fault.rejected ?? []).filter(({ verdict }) => verdict === "Permanent")
       return toMailerError(fault, progress.stage, confidential, forGood)
     })

@@ -33,7 +33,7 @@ const signOf = (error: DriverError): string => {
   if (error.responseCode !== undefined) return String(error.responseCode)
   // Without a reply: no login was tried, or it went through and left us without one.
   if (error.code === "EAUTH" && error.response === undefined) return "NoLogin"
-  if (error.code === "EMESSAGE" && error.command === "MAIL FROM") return "TooLarge"
+  if (error.code === "ETOOLARGE") return "TooLarge"
   // nodemailer's code for a handshake that could not begin; a connection cut during one has the command CONN.
   const isTls = handshakeCode.test(systemCode(error)) || (error.code === "ETLS" && error.command !== "CONN")
   if (isTls || isCertificateFault(error)) return "NoTls"

@@ -31,6 +31,7 @@ class Line {
       loopback: true,
       extensions: new Set(),
       mechanisms: new Set(),
+      maxSize: 0,
       login: () => Effect.void,
       send: () => Effect.dieMessage("nothing is sent here")
     },

@@ -55,7 +55,7 @@ describe("no reply", () => {
     ["Login", { code: "EAUTH", command: "API" }, "Authentication", "Configuration"],
     ["Envelope", { code: "ESOCKET", originalCode: "ECONNRESET" }, "ConnectionLost", "Transient"],
     ["Envelope", { code: "EENVELOPE", response: "garbage" }, "Protocol", "Transient"],
-    ["Envelope", { code: "EMESSAGE", command: "MAIL FROM" }, "Refused", "Permanent"],
+    ["Envelope", { code: "ETOOLARGE" }, "Refused", "Permanent"],
     ["Body", { code: "ECONNECTION" }, "ConnectionLost", "Transient"],
     ["Body", { code: "ETIMEDOUT" }, "Timeout", "Transient"],
     ["Dot", { code: "ECONNECTION" }, "ConnectionLost", "Unknown"],
