@@ -71,7 +71,7 @@ const wrap = (
   })
 
 /** Who gets the replies. */
-export interface Listener {
+interface Listener {
   readonly reply: (reply: string) => void
   /** All that came at once was told; `isMore`: a part of another reply came with it. */
   readonly turn: (isMore: boolean) => void
