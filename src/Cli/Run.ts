@@ -25,6 +25,7 @@ import * as SendEmail from "../SendEmail.ts"
 import * as Worker from "../Worker.ts"
 import { type Given, value } from "./Given.ts"
 import * as Options from "./options.ts"
+import * as Zone from "./zone.ts"
 
 /** What belongs to the process and not to the program. */
 export interface Process {
@@ -70,6 +71,8 @@ interface Settings {
   readonly source: string
   /** How the configuration and the command line were read, a line each. */
   readonly notes: ReadonlyArray<string>
+  /** What may be wrong with them, a line each. */
+  readonly doubts: ReadonlyArray<string>
   readonly store: Layer.Layer<JobStore>
   readonly mailer: Layer.Layer<Mailer>
   /** The jobs this command knows. */
@@ -122,6 +125,7 @@ const readSettings = Effect.fnUntraced(function* (
       ...(reason === "" ? [] : [reason]),
       ...noEffect(given)
     ],
+    doubts: yield* Zone.doubts,
     store,
     mailer: Layer.provide(mailer, breakers),
     jobs: Job.jobs(SendEmail.make(yield* get(SendEmail.config))),
@@ -138,9 +142,10 @@ const readSettings = Effect.fnUntraced(function* (
   }
 })
 
-const startBlock = ({ source, notes, keyFile }: Settings) =>
+const startBlock = ({ source, notes, doubts, keyFile }: Settings) =>
   Effect.gen(function* () {
     yield* Effect.forEach([`configuration: ${source}`, ...notes], (line) => Effect.logInfo(line), { discard: true })
+    yield* Effect.forEach(doubts, (line) => Effect.logWarning(line), { discard: true })
     // Jobs without a password, or with a clear one, do without the key file.
     if (Either.isLeft(keyFile)) yield* Effect.logWarning(keyFile.left.message)
   })

@@ -3,6 +3,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as EdumfaConfig from "../../src/EdumfaConfig.ts"
 import * as TimeZone from "../../src/Huey/TimeZone.ts"
 import { scores } from "../services/mktime.ts"
@@ -94,5 +95,80 @@ describe("config", () => {
         `given values: ${key} is no time zone; write one of the tz database, as Europe/Berlin or UTC`
       )
     }).pipe(Effect.provide(EdumfaConfig.layerValues({ [key]: name })))
+  )
+
+  it.effect.each([
+    { name: "europe/berlin", why: "tells capitals from small letters; write Europe/Berlin" },
+    { name: "EUROPE/BERLIN", why: "tells capitals from small letters; write Europe/Berlin" },
+    { name: "europe/kyiv", why: "write one as the tz database does, with capitals, as Europe/Berlin" },
+    { name: "est5edt", why: "write one as the tz database does, with capitals, as Europe/Berlin" },
+    { name: "CET-1CEST,M3.5.0,M10.5.0/3", why: "write one of the tz database, as Europe/Berlin or UTC" },
+    { name: "+03:00", why: "as Europe/Berlin" }
+  ])("refuses $name, which is none for Python", ({ name, why }) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.flatMap(EdumfaConfig.EdumfaConfig, ({ get }) => get(TimeZone.config)))
+      expect(error.message).toContain(`given values: ${key} is no time zone`)
+      expect(error.message).toContain(why)
+    }).pipe(Effect.provide(EdumfaConfig.layerValues({ [key]: name })))
+  )
+
+  it.effect.each([
+    "Europe/Kyiv",
+    "Asia/Calcutta",
+    "EST5EDT",
+    "US/Eastern",
+    "Etc/GMT+5",
+    "America/Port-au-Prince",
+    "GB"
+  ])("takes %s, which Intl calls otherwise", (name) =>
+    Effect.gen(function* () {
+      expect(yield* read({ [key]: name })).toMatchObject({ _tag: "Right" })
+    })
+  )
+})
+
+describe("doubt", () => {
+  afterEach(() => {
+    vi.unstubAllEnvs()
+  })
+
+  const doubt = (tz: string, values: Record<string, string> = {}) =>
+    Effect.suspend(() => {
+      vi.stubEnv("TZ", tz)
+      const provider = ConfigProvider.fromMap(new Map(Object.entries(values)))
+      return Effect.withConfigProvider(TimeZone.doubt(Option.some(tz)), provider)
+    })
+
+  it.effect.each([
+    "Europe/Berlin",
+    ":Europe/Berlin",
+    "posix/Europe/Berlin",
+    "EST5EDT",
+    "UTC",
+    "UTC0",
+    "GMT+0",
+    "",
+    ":"
+  ])("is none with TZ=%s, which is the same for Python", (tz) =>
+    Effect.gen(function* () {
+      expect(yield* doubt(tz)).toEqual(Option.none())
+    })
+  )
+
+  it.effect.each([
+    "CET-1CEST,M3.5.0,M10.5.0/3",
+    "EST5",
+    "<+03>-3",
+    "europe/berlin",
+    "/usr/share/zoneinfo/Europe/Berlin"
+  ])("is told with TZ=%s, and none where the zone is named", (tz) =>
+    Effect.gen(function* () {
+      expect(Option.getOrUndefined(yield* doubt(tz))).toBe(
+        `TZ=${tz} is no name of the tz database, so it counts as UTC here; write EDUMFA_QUEUE_WORKER_TIME_ZONE = 'Europe/Berlin', with the zone in which Python's workers run`
+      )
+      expect(TimeZone.local().id).toBe("UTC")
+      const named = yield* doubt(tz, { EDUMFA_QUEUE_WORKER_TIME_ZONE: "Europe/Berlin" })
+      expect(named).toEqual(Option.none())
+    })
   )
 })

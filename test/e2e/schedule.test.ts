@@ -160,6 +160,18 @@ describe("the schedule", { timeout: 40_000 }, () => {
     })
   )
 
+  it.scopedLive("is in doubt where TZ is a rule, which Python takes and this process does not", () =>
+    Effect.gen(function* () {
+      const { log, worker } = yield* site
+      yield* worker({ TZ: "CET-1CEST,M3.5.0,M10.5.0/3" })
+      yield* Command.logged(log, /INFO.*the schedule is read as written in UTC$/)
+      const line =
+        "WARNING TZ=CET-1CEST,M3.5.0,M10.5.0/3 is no name of the tz database, so it counts as UTC here; write EDUMFA_QUEUE_WORKER_TIME_ZONE = 'Europe/Berlin', with the zone in which Python's workers run"
+      const warnings = yield* Command.logged(log, /TZ=/)
+      expect(warnings.map((logged) => logged.replace(/^.*WARNING\S*/, "WARNING"))).toEqual([line])
+    })
+  )
+
   it.scopedLive("has a zone that exists", () =>
     Effect.gen(function* () {
       const cwd = yield* Command.directory({

@@ -21,6 +21,7 @@ import type * as Mailer from "../../Mailer.ts"
 import * as QueueLogger from "../../QueueLogger.ts"
 import * as SendEmail from "../../SendEmail.ts"
 import * as Worker from "../../Worker.ts"
+import * as Zone from "../zone.ts"
 
 /** What could be read; undefined: something about it is wrong. */
 export interface Settings {
@@ -75,11 +76,13 @@ export const read: Effect.Effect<Settings, never, EdumfaConfig | FileSystem.File
   const worker = yield* attempt(get(Worker.config), check(Worker.config))
   note(yield* check(QueueLogger.config))
   note(yield* check(SendEmail.config))
+  // A zone that cannot be read is wrong, and told with the rest of the store.
+  const doubts = yield* Effect.orElseSucceed(Zone.doubts, () => [])
   const keyFile = yield* Effect.either(EncKey.check)
   if (Either.isLeft(keyFile)) problems.add(`${keyFile.left.message}${keyFileRemedy(keyFile.left, nameOf)}`)
   return {
     source,
-    notes,
+    notes: [...notes, ...doubts],
     nameOf,
     store,
     probe: probe === undefined ? undefined : Layer.provide(probe, breakers),
