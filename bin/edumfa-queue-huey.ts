@@ -2,11 +2,14 @@
  * Runs the command line. The only place with the runtime and the process.
  */
 
+import { format } from "node:util"
 import * as Runtime from "@effect/platform/Runtime"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import manifest from "../package.json" with { type: "json" }
 import * as Cli from "../src/Cli.ts"
 
@@ -43,6 +46,24 @@ const hurry = Effect.async<void>((resume) => {
 const [, called = ""] = process.argv
 const name = /\bprivacyidea-queue-huey$/.test(called) ? "privacyidea-queue-huey" : "edumfa-queue-huey"
 
+/** Why stdout took less than was printed: console.log does not tell. */
+let loss: Option.Option<string> = Option.none()
+process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+  loss = Option.orElse(loss, () => Option.some(code ?? message))
+})
+
+/** The end of a line is written apart: a full disk takes half of a text without an error, and then nothing more. */
+const print = (text: string) =>
+  Effect.sync(() => {
+    process.stdout.write(text)
+    process.stdout.write("\n")
+  })
+
+/** What was written before has arrived, or is lost, when this is done. */
+const unprinted = Effect.async<Option.Option<string>>((resume) => {
+  process.stdout.write("", () => resume(Effect.sync(() => loss)))
+})
+
 const endWith = (code: Cli.ExitCode) =>
   Effect.sync(() => {
     process.exitCode = code
@@ -58,9 +79,12 @@ Cli.run(process.argv.slice(2), {
   pid: process.pid,
   hangUp,
   hurry,
-  interrupted: endWith(1)
+  interrupted: endWith(1),
+  unprinted
 }).pipe(
   Effect.tap(endWith),
+  (run) =>
+    Console.consoleWith((console) => Effect.withConsole(run, { ...console, log: (...args) => print(format(...args)) })),
   Effect.provide(NodeContext.layer),
   NodeRuntime.runMain({ disablePrettyLogger: true, teardown })
 )

@@ -10,6 +10,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
 import { canonical } from "./Cli/argv.ts"
 import * as Check from "./Cli/Check.ts"
 import * as Drain from "./Cli/Drain.ts"
@@ -28,6 +29,8 @@ export interface Process extends Run.Process {
   readonly version: string
   /** Done when a command is interrupted that is to come to an end: it has failed. */
   readonly interrupted: Effect.Effect<void>
+  /** Why what was printed on stdout did not all get there; none: it did. Completes when that is known. */
+  readonly unprinted: Effect.Effect<Option.Option<string>>
 }
 
 /** All but the one that runs the worker. */
@@ -115,6 +118,14 @@ export const run = (
       Wrong: ({ lines }) => Effect.forEach(lines, (line) => say(line, 1)).pipe(Effect.as<ExitCode>(1))
     }),
     Effect.catchAll((error) => say(`${firstLine(error.error)}, see --help`, 2)),
+    Effect.flatMap((code) =>
+      Effect.flatMap(process.unprinted, (lost) =>
+        // Whoever reads half of an answer must not take it for all.
+        Option.isSome(lost)
+          ? say(`stdout cannot be written (${lost.value})`, code === 0 ? 1 : code)
+          : Effect.succeed(code)
+      )
+    ),
     Effect.provide(CliConfig.layer({ isCaseSensitive: true, showBuiltIns: false, showTypes: false }))
   )
 }

@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 
-const built = fileURLToPath(new URL("../../dist/edumfa-queue-huey.js", import.meta.url))
+/** The command that `npm run build` made. */
+export const built = fileURLToPath(new URL("../../dist/edumfa-queue-huey.js", import.meta.url))
 
 /** How a process ended and what it had said. */
 export interface Ended {
