@@ -13,7 +13,14 @@ import * as StopSignal from "../StopSignal.ts"
 export interface Handle {
   readonly stop: StopSignal.StopSignal
   /** Tells which job it is, and what an attempt at it may take where the job says so. */
-  readonly known: (jobId: string, timeout: Duration.Duration | undefined) => void
+  readonly known: (job: Known, timeout: Duration.Duration | undefined) => void
+}
+
+/** What tells a job from others in the log. */
+export interface Known {
+  readonly jobId: string
+  /** Its name on the wire. */
+  readonly job: string
 }
 
 interface Hand extends Handle {
@@ -22,7 +29,7 @@ interface Hand extends Handle {
   readonly isSuspect: boolean
   /** Monotonic milliseconds. */
   deadline: number
-  jobId: string | undefined
+  job: Known | undefined
   fiber: Fiber.RuntimeFiber<unknown> | undefined
   interrupted: boolean
 }
@@ -54,6 +61,7 @@ export class InHand {
   isPlentiful = false
   /** Told before, by an exchange that was not answered: the store may know them. */
   private readonly toldBefore = new WeakSet<Settlement>()
+  private readonly jobs = new WeakMap<Settlement, Known>()
   private readonly slots: number
   /** Something has ended. */
   readonly changed: Queue.Queue<void>
@@ -106,7 +114,7 @@ export class InHand {
 
   /** The ids of the jobs in hand, as far as they could be read. */
   get jobIds(): ReadonlyArray<string> {
-    return [...this.hands.values()].map((hand) => hand.jobId ?? "?")
+    return [...this.hands.values()].map((hand) => hand.job?.jobId ?? "?")
   }
 
   leases(): ReadonlyArray<Lease> {
@@ -146,6 +154,11 @@ export class InHand {
     return this.toldBefore.has(settlement)
   }
 
+  /** Of which job it is; undefined: its message was not read. */
+  jobOf(settlement: Settlement): Known | undefined {
+    return this.jobs.get(settlement)
+  }
+
   /** Settles a grant that is not worked on. */
   release(grant: Grant): void {
     this.settle({ _tag: "Released", lease: grant.lease })
@@ -163,11 +176,11 @@ export class InHand {
       isSuspect: grant.deliveries >= suspectFrom,
       stop: StopSignal.unsafeMake(),
       deadline: now + timeout,
-      jobId: undefined,
+      job: undefined,
       fiber: undefined,
       interrupted: false,
-      known: (jobId, own) => {
-        hand.jobId = jobId
+      known: (job, own) => {
+        hand.job = job
         if (own !== undefined) hand.deadline = now + Duration.toMillis(own)
       }
     }
@@ -175,7 +188,10 @@ export class InHand {
     const finish = (settlement: Settlement | undefined) =>
       Effect.suspend(() => {
         this.hands.delete(grant.lease.token)
-        if (settlement !== undefined) this.settle(settlement)
+        if (settlement !== undefined) {
+          if (hand.job !== undefined) this.jobs.set(settlement, hand.job)
+          this.settle(settlement)
+        }
         if (this.isRoomy) Queue.unsafeOffer(this.roomy, undefined)
         return Queue.offer(this.changed, undefined)
       })

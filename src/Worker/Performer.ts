@@ -116,7 +116,7 @@ export const make =
       yield* FiberRef.update(FiberRef.currentLogAnnotations, (all) => HashMap.set(all, "id", message.id))
       const known = { jobId: message.id, job: message.name }
       const job = jobs.get(message.name)
-      hand.known(message.id, job?.timeout)
+      hand.known(known, job?.timeout)
       if (grant.deliveries > maxDeliveries) return Option.some(yield* reject(grant, known, "Poison", poisonDetail))
       const now = yield* options.now
       if (message.eta !== undefined && message.eta > now) {

@@ -51,7 +51,13 @@ const logBuried = (codec: Huey.Codec, { bytes, letter }: Buried) =>
 const logSettled = (inHand: InHand, settlements: ReadonlyArray<Settlement>, settled: Exchange["settled"]) =>
   Effect.forEach(
     settlements.filter((settlement, index) => settled[index] === false && !inHand.wasToldBefore(settlement)),
-    ({ _tag }) => Effect.logError(`settled too late (${_tag}): the lease was over, it may be done twice`),
+    (settlement) => {
+      const known = inHand.jobOf(settlement)
+      return Effect.annotateLogs(
+        Effect.logError(`settled too late (${settlement._tag}): the lease was over, it may be done twice`),
+        { id: known?.jobId ?? "?", job: known?.job ?? "?" }
+      )
+    },
     { discard: true }
   )
 

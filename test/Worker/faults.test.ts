@@ -70,6 +70,30 @@ describe("a worker", () => {
     }).pipe(Effect.provide(Memory.layer()))
   )
 
+  it.scoped("names the job that it settles too late, which another one took meanwhile", () => {
+    const { layer, lines } = logging()
+    return Effect.gen(function* () {
+      const store = yield* JobStore
+      // Its leases end, and it does not learn of that.
+      const deaf = { ...store, extend: (leases: ReadonlyArray<unknown>) => Effect.succeed(leases.map(() => true)) }
+      const finish = yield* Deferred.make<void>()
+      const { enqueue, next } = yield* Effect.provideService(
+        start(() => Deferred.await(finish)),
+        JobStore,
+        deaf
+      )
+      const id = yield* enqueue("slow")
+      yield* next
+      yield* TestClock.adjust("31 seconds")
+      yield* store.exchange([], 1)
+      yield* Deferred.succeed(finish, undefined)
+      yield* TestClock.adjust("1 second")
+      expect(lines.filter((line) => line.includes("too late"))).toEqual([
+        `ERROR settled too late (Done): the lease was over, it may be done twice job=test.echo id=${id}`
+      ])
+    }).pipe(Effect.provide([Memory.layer(), layer]))
+  })
+
   it.scoped("asks for no new connections while it stops, however long that takes", () =>
     Effect.gen(function* () {
       const store = yield* JobStore
