@@ -49,12 +49,12 @@ const inLines = (console: Console.Console): Console.Console => {
 /** A command for people: what it says it prints, and its parts write no log in between. */
 const subcommand = <E, R>(
   { name, options, purpose }: Synopsis,
-  run: (given: Given.Given) => Effect.Effect<void, E, R>,
+  run: (given: Given.Given, name: Process["name"]) => Effect.Effect<void, E, R>,
   process: Process,
   console: Console.Console
 ) =>
   Command.make(name, { given: Given.options(options) }, ({ given }) =>
-    run(given).pipe(
+    run(given, process.name).pipe(
       Effect.onInterrupt(() =>
         Effect.zipRight(Console.error(`${process.name}: ${name} was interrupted before its end`), process.interrupted)
       ),

@@ -24,7 +24,7 @@ export class EdumfaConfig extends Context.Tag("edumfa-queue/EdumfaConfig")<
   {
     /** The file that was read, or `no configuration file`. */
     readonly source: string
-    /** Whose configuration it is; eduMFA's where nothing tells. */
+    /** Whose configuration it is; eduMFA's where nothing tells and nobody says. */
     readonly product: Product
     /** A key as that product calls it. */
     readonly nameOf: (key: string) => string
@@ -39,6 +39,14 @@ export class EdumfaConfig extends Context.Tag("edumfa-queue/EdumfaConfig")<
     readonly check: <A>(config: Config.Config<A>) => Effect.Effect<ReadonlyArray<EdumfaConfigError>>
   }
 >() {}
+
+/** Where the configuration comes from. */
+export interface Options {
+  /** The file to read; none: the one that the server would read. */
+  readonly file: Option.Option<string>
+  /** Whose it is where neither file nor environment tells; default: eduMFA's. */
+  readonly product?: Product
+}
 
 /** The source where no file was read. */
 export const noFile = "no configuration file"
@@ -61,10 +69,11 @@ const fromSettings = (settings: Settings.Settings, notes: ReadonlyArray<string>)
  * the value. Where privacyIDEA's file is read, or none and its variables choose the queue, `PRIVACYIDEA_PI_…` come after
  * the file, as they do there.
  */
-export const make = Effect.fn("EdumfaConfig.make")(function* (options: { readonly file: Option.Option<string> }) {
+export const make = Effect.fn("EdumfaConfig.make")(function* (options: Options) {
+  const standard = options.product ?? "eduMFA"
   const environment = yield* Environment.make
-  const found = yield* search.find(options.file, environment)
-  const product = Option.isSome(found) ? found.value.product : yield* Settings.productOf(environment)
+  const found = yield* search.find(options.file, environment, standard)
+  const product = Option.isSome(found) ? found.value.product : yield* Settings.productOf(environment, standard)
   const source = Option.match(found, { onNone: () => noFile, onSome: ({ path }) => path })
   const assignments = Option.map(found, ({ path, cfg }) => ({ cfg, where: (line: number) => `${path}, line ${line}` }))
   const rival = Option.isSome(found) ? yield* search.passedBy(found.value, environment) : Option.none()
@@ -73,9 +82,8 @@ export const make = Effect.fn("EdumfaConfig.make")(function* (options: { readonl
 })
 
 /** The configuration of a process. */
-export const layer = (options: {
-  readonly file: Option.Option<string>
-}): Layer.Layer<EdumfaConfig, EdumfaConfigError, FileSystem.FileSystem> => Layer.effect(EdumfaConfig, make(options))
+export const layer = (options: Options): Layer.Layer<EdumfaConfig, EdumfaConfigError, FileSystem.FileSystem> =>
+  Layer.effect(EdumfaConfig, make(options))
 
 /** These values under eduMFA's names, no file and no environment. */
 export const layerValues = (values: Readonly<Record<string, Literal>>): Layer.Layer<EdumfaConfig> => {

@@ -468,7 +468,7 @@ describe("privacyIDEA's file", () => {
   it.effect("is named with its own keys in errors", () =>
     Effect.gen(function* () {
       expect(yield* askAs(connection, "PI_JOB_QUEUE_URL = f()\n")).toBe(
-        "Computed: /etc/privacyidea/pi.cfg, line 1: PI_JOB_QUEUE_URL is computed (f()); write the value itself, for example PI_JOB_QUEUE_URL = 'redis://localhost:6379/0', or set EDUMFA_JOB_QUEUE_URL in the environment"
+        "Computed: /etc/privacyidea/pi.cfg, line 1: PI_JOB_QUEUE_URL is computed (f()); write the value itself, for example PI_JOB_QUEUE_URL = 'redis://localhost:6379/0', or set PI_JOB_QUEUE_URL in the environment"
       )
       expect(yield* askAs(connection, "PI_JOB_QUEUE_CONNECTION_POOL = 1\n")).toBe(
         "Refused: /etc/privacyidea/pi.cfg, line 1: PI_JOB_QUEUE_CONNECTION_POOL is not supported: set PI_JOB_QUEUE_URL instead"
@@ -504,6 +504,21 @@ describe("privacyIDEA's environment", () => {
       // Our own goes before both.
       const ours = { ...url, EDUMFA_JOB_QUEUE_URL: "redis://ours" }
       expect(yield* read(connection, file(other), ours)).toStrictEqual({ url: "redis://ours" })
+    })
+  )
+
+  it.effect("overrides the file by the file's own names, as by eduMFA's", () =>
+    Effect.gen(function* () {
+      const other = file("PI_JOB_QUEUE_URL = 'redis://file'\nPI_JOB_QUEUE_NAME = f()\n")
+      const same = { PI_JOB_QUEUE_HOST: "h", PI_JOB_QUEUE_NAME: "n" }
+      expect(yield* read(connection, other, same)).toStrictEqual({ host: "h" })
+      expect(yield* read(text("NAME"), other, same)).toBe("n")
+      expect(yield* read(connection, other, { ...same, EDUMFA_JOB_QUEUE_URL: "redis://e" })).toBe(
+        "OverDetermined: environment: EDUMFA_JOB_QUEUE_URL and PI_JOB_QUEUE_HOST both name the connection; keep the URL or the single keys"
+      )
+      expect(yield* read(connection, file("A = 1\n"), { PI_JOB_QUEUE_URL_FILE: "/missing" })).toBe(
+        "NotFound: environment: PI_JOB_QUEUE_URL_FILE: /missing does not exist"
+      )
     })
   )
 

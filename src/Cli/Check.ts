@@ -8,7 +8,6 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as EdumfaConfig from "../EdumfaConfig.ts"
 import * as Huey from "../Huey.ts"
 import { isAddress } from "../Mailer/ServerOptions.ts"
 import * as SmtpServer from "../SmtpServer.ts"
@@ -16,6 +15,7 @@ import * as MailServers from "./Check/mailServers.ts"
 import * as Report from "./Check/report.ts"
 import * as Settings from "./Check/settings.ts"
 import * as Waiting from "./Check/waiting.ts"
+import * as Configuration from "./configuration.ts"
 import { type Given, has, value } from "./Given.ts"
 import { config, json, type Option as Row, type Synopsis } from "./Option.ts"
 import * as Progress from "./progress.ts"
@@ -73,7 +73,7 @@ const inspect = (given: Given, asking: Set<string>) =>
       probe === undefined
         ? undefined
         : yield* Effect.provide(
-            MailServers.ask(waiting?.definitions ?? [], place, (server, isAnswered) => {
+            MailServers.ask(settings.product, waiting?.definitions ?? [], place, (server, isAnswered) => {
               if (isAnswered) asking.delete(server)
               else asking.add(server)
             }),
@@ -92,11 +92,11 @@ const inspect = (given: Given, asking: Set<string>) =>
   })
 
 /** Says what there is, and fails with what is wrong. */
-export const run = (given: Given): Effect.Effect<void, Wrong, FileSystem.FileSystem> =>
+export const run = (given: Given, name: Configuration.Name): Effect.Effect<void, Wrong, FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const asking = new Set<string>()
     const report = yield* Progress.during(inspect(given, asking), () => `waiting for ${[...asking].join(", ")}`).pipe(
-      Effect.provide(EdumfaConfig.layer({ file: value(given, "config") })),
+      Effect.provide(Configuration.layer(given, name)),
       // Without a file nothing can be looked at.
       Effect.catchTag("EdumfaConfigError", (error) => Effect.succeed(Report.unreadable(error.message)))
     )

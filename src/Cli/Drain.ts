@@ -9,7 +9,8 @@ import * as EdumfaConfig from "../EdumfaConfig.ts"
 import * as ConfiguredStore from "../JobStore/Configured.ts"
 import type { Drained, WorkersAlive } from "../JobStore/Drained.ts"
 import { JobStore, JobStoreError, type NoQueue } from "../JobStore.ts"
-import { type Given, has, value } from "./Given.ts"
+import * as Configuration from "./configuration.ts"
+import { type Given, has } from "./Given.ts"
 import { config, json, type Option, type Synopsis } from "./Option.ts"
 import * as Progress from "./progress.ts"
 import { withRemedy } from "./remedy.ts"
@@ -63,7 +64,8 @@ export class HeldAgain extends Data.TaggedError("HeldAgain")<{ readonly left: nu
 
 /** Puts everything back and says how much; fails while workers are alive, and where one has taken again. */
 export const run = (
-  given: Given
+  given: Given,
+  name: Configuration.Name
 ): Effect.Effect<
   void,
   EdumfaConfig.EdumfaConfigError | NoQueue | JobStoreError | WorkersAlive | HeldAgain,
@@ -113,4 +115,4 @@ export const run = (
         return new JobStoreError({ reason, detail: withRemedy(error, nameOf), cause })
       })
     )
-  }).pipe(Effect.provide(EdumfaConfig.layer({ file: value(given, "config") })))
+  }).pipe(Effect.provide(Configuration.layer(given, name)))

@@ -70,7 +70,7 @@ export const config = {
   default: undefined,
   needs: "a file name",
   accepts: isText,
-  help: "read this edumfa.cfg instead of the one found by EDUMFA_CONFIGFILE or in /etc/edumfa",
+  help: "read this file instead of the server's own, edumfa.cfg or pi.cfg, or the one that a variable names",
   group: "Configuration",
   effect: "works",
   source: "ours"

@@ -23,6 +23,7 @@ import type { LogFileError } from "../QueueLogger/LogFile.ts"
 import * as QueueLogger from "../QueueLogger.ts"
 import * as SendEmail from "../SendEmail.ts"
 import * as Worker from "../Worker.ts"
+import * as Configuration from "./configuration.ts"
 import { type Given, value } from "./Given.ts"
 import * as Options from "./options.ts"
 import * as Zone from "./zone.ts"
@@ -30,7 +31,7 @@ import * as Zone from "./zone.ts"
 /** What belongs to the process and not to the program. */
 export interface Process {
   /** What the command was called by. */
-  readonly name: "edumfa-queue-huey" | "privacyidea-queue-huey"
+  readonly name: Configuration.Name
   readonly pid: number
   /** Completes when the operator next asks for a fresh start (SIGHUP). */
   readonly hangUp: Effect.Effect<void>
@@ -192,7 +193,7 @@ export const run = (
   process: Process
 ): Effect.Effect<never, Misconfigured | JobStoreError, FileSystem.FileSystem> =>
   Effect.gen(function* () {
-    const read = readSettings(given, process).pipe(Effect.provide(EdumfaConfig.layer({ file: value(given, "config") })))
+    const read = readSettings(given, process).pipe(Effect.provide(Configuration.layer(given, process.name)))
     // A fresh start gives nothing up that goes on now: neither for a log that cannot be opened nor for a Redis that is away.
     const readAnew = read.pipe(
       Effect.tap(({ log }) => Effect.scoped(QueueLogger.make(log))),

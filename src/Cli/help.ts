@@ -59,7 +59,7 @@ export const text = (name: string, commands: ReadonlyArray<Synopsis>): string =>
     entry("      --version", "show the version"),
     entry("      --completions SHELL", "print completions for sh, bash, fish or zsh"),
     "",
-    "Everything else is in the configuration file: EDUMFA_JOB_QUEUE_* as for the Python server, and",
+    `Everything else is in the configuration file: ${name.startsWith("privacyidea") ? "PI" : "EDUMFA"}_JOB_QUEUE_* as for the Python server, and`,
     "EDUMFA_QUEUE_WORKER_LEASE, _HEARTBEAT, _TIMEOUT and _GRACE in seconds. The environment goes before",
     "the file.",
     "Exit codes: 0 stopped, 1 failed, 2 wrong usage or configuration."

@@ -44,6 +44,9 @@ const urlKey = "EDUMFA_JOB_QUEUE_URL"
 /** Without it there is no queue, so it must not get lost in a module that the file imports. */
 const classKey = "EDUMFA_JOB_QUEUE_CLASS"
 
+/** Whether a variable gives the URL, itself or by a file. */
+const isUrl = (variable: string) => /_JOB_QUEUE_URL(?:_FILE)?$/.test(variable)
+
 /** None says nothing, and huey takes an empty URL for none. */
 const isGiven = (key: string, assignment: Assignment) =>
   assignment._tag === "Computed" || (assignment.value !== null && !(assignment.value === "" && key.endsWith("_URL")))
@@ -61,9 +64,12 @@ const fromJson = (text: string): Literal => {
 /** The variable of a key in privacyIDEA's environment, which has names of its own. */
 const variableOf = (key: string) => `PRIVACYIDEA_${keys.nameIn("privacyIDEA", key)}`
 
-/** Without a file, whoever chose the queue by a variable. */
-export const productOf = (environment: Environment): Effect.Effect<keys.Product, EdumfaConfigError> =>
-  Effect.map(environment.variable(variableOf(classKey)), (found) => (Option.isSome(found) ? "privacyIDEA" : "eduMFA"))
+/** Without a file, whoever chose the queue by a variable; else `standard`. */
+export const productOf = (
+  environment: Environment,
+  standard: keys.Product
+): Effect.Effect<keys.Product, EdumfaConfigError> =>
+  Effect.map(environment.variable(variableOf(classKey)), (found) => (Option.isSome(found) ? "privacyIDEA" : standard))
 
 interface Given {
   readonly where: string
@@ -110,20 +116,24 @@ export const make = (
   const computed = (key: string, { name, where }: Given, how: string) => {
     const example = keys.exampleOf(key, product)
     const write = `write the value itself${example === undefined ? "" : `, for example ${name} = ${example}`}`
-    const detail = `${where}: ${name} is computed (${how}); ${write}, or set ${key} in the environment`
+    const detail = `${where}: ${name} is computed (${how}); ${write}, or set ${name} in the environment`
     return new EdumfaConfigError({ reason: "Computed", detail })
   }
 
+  /** The variables of a key: eduMFA's name counts at privacyIDEA's sites too. */
+  const variablesOf = (key: string) => [...new Set([nameOf(key), key])]
+
   /** The variables that give a connection, URL first. */
   const connectionVariables = Effect.map(
-    Effect.forEach(keys.connectionKeys, (key) => environment.giving(key)),
+    Effect.forEach(keys.connectionKeys.flatMap(variablesOf), environment.giving),
     (names) => names.flatMap(Option.toArray)
   )
 
   const find = Effect.fnUntraced(function* (key: string) {
-    const variable = yield* environment.setting(key)
-    if (Option.isSome(variable)) {
-      const { name, text } = variable.value
+    for (const variable of variablesOf(key)) {
+      const found = yield* environment.setting(variable)
+      if (Option.isNone(found)) continue
+      const { name, text } = found.value
       return Option.some<Setting>({ where: "environment", name, value: { _tag: "Text", text } })
     }
     if (keys.connectionKeys.includes(key) && (yield* connectionVariables).length > 0) return Option.none()
@@ -153,7 +163,7 @@ export const make = (
     const [first] = refused
     if (first !== undefined) return yield* first
     const [variable, other] = yield* connectionVariables
-    if (variable?.startsWith(urlKey) && other !== undefined)
+    if (variable !== undefined && isUrl(variable) && other !== undefined)
       return yield* overDetermined("environment", variable, other)
     if (variable !== undefined) return
     const url = yield* assigned(urlKey)

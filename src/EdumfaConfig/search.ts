@@ -23,12 +23,11 @@ const privacyIdeaPath = "/etc/privacyidea/pi.cfg"
 
 const notEmpty = (text: Option.Option<string>) => Option.filter(text, (path) => path !== "")
 
-/** A file that somebody names may be either server's: one with privacyIDEA's keys and none of eduMFA's is privacyIDEA's. */
-const productOf = ({ assignments }: CfgFile.CfgFile): keys.Product => {
+/** A file that somebody names may be either server's: one with privacyIDEA's keys and none of eduMFA's is privacyIDEA's, and one with neither `standard`'s. */
+const productOf = ({ assignments }: CfgFile.CfgFile, standard: keys.Product): keys.Product => {
   const names = [...assignments.keys()].filter((name) => !name.startsWith(keys.workerPrefix))
-  const isPrivacyIdea =
-    names.some((name) => name.startsWith("PI_")) && !names.some((name) => name.startsWith("EDUMFA_"))
-  return isPrivacyIdea ? "privacyIDEA" : "eduMFA"
+  if (names.some((name) => name.startsWith("EDUMFA_"))) return "eduMFA"
+  return names.some((name) => name.startsWith("PI_")) ? "privacyIDEA" : standard
 }
 
 /** Reads a file; none: there is no such file. */
@@ -56,11 +55,11 @@ const read = Effect.fnUntraced(function* (path: string) {
   return Option.some({ path, cfg })
 })
 
-const named = (path: string, by: string) =>
+const named = (path: string, by: string, standard: keys.Product) =>
   Effect.flatMap(
     read(path),
     Option.match({
-      onSome: ({ cfg }) => Effect.succeed(Option.some<ConfigFile>({ path, cfg, product: productOf(cfg) })),
+      onSome: ({ cfg }) => Effect.succeed(Option.some<ConfigFile>({ path, cfg, product: productOf(cfg, standard) })),
       onNone: () =>
         Effect.fail(new EdumfaConfigError({ reason: "NotFound", detail: `${path} does not exist; ${by} names it` }))
     })
@@ -69,12 +68,16 @@ const named = (path: string, by: string) =>
 /**
  * The file that the option names; else the one that EDUMFA_CONFIGFILE names; else eduMFA's own, in a container the
  * container's if there is no other; else the one that PRIVACYIDEA_CONFIGFILE names; else privacyIDEA's own. Only a file
- * that somebody named has to exist.
+ * that somebody named has to exist. `standard`: whose it is where its keys do not tell.
  */
-export const find = Effect.fn("EdumfaConfig.find")(function* (option: Option.Option<string>, environment: Environment) {
-  if (Option.isSome(option)) return yield* named(option.value, "--config")
+export const find = Effect.fn("EdumfaConfig.find")(function* (
+  option: Option.Option<string>,
+  environment: Environment,
+  standard: keys.Product
+) {
+  if (Option.isSome(option)) return yield* named(option.value, "--config", standard)
   const variable = notEmpty(yield* environment.variable("EDUMFA_CONFIGFILE"))
-  if (Option.isSome(variable)) return yield* named(variable.value, "EDUMFA_CONFIGFILE")
+  if (Option.isSome(variable)) return yield* named(variable.value, "EDUMFA_CONFIGFILE", standard)
 
   const inContainer = Option.contains(yield* environment.variable("__EDUMFA_RUNNING_IN_CONTAINER"), "1")
   for (const path of inContainer ? [edumfaPath, containerPath] : [edumfaPath]) {
@@ -84,7 +87,7 @@ export const find = Effect.fn("EdumfaConfig.find")(function* (option: Option.Opt
 
   const privacyIdea = notEmpty(yield* environment.variable("PRIVACYIDEA_CONFIGFILE"))
   const file = Option.isSome(privacyIdea)
-    ? yield* named(privacyIdea.value, "PRIVACYIDEA_CONFIGFILE")
+    ? yield* named(privacyIdea.value, "PRIVACYIDEA_CONFIGFILE", "privacyIDEA")
     : yield* read(privacyIdeaPath)
   return Option.map(file, ({ path, cfg }): ConfigFile => ({ path, cfg, product: "privacyIDEA" }))
 })

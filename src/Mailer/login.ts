@@ -80,7 +80,7 @@ const mechanismsFor = (
     ? Either.right(usable)
     : Either.left(
         impossible(
-          "the password is not sent without TLS; set tls for this SMTP server in eduMFA, or write " +
+          "the password is not sent without TLS; ask for TLS in the definition of this SMTP server, or write " +
             `${setting(server, "'allow_plaintext_auth': True")} to the configuration file`
         )
       )

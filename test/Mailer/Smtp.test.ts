@@ -452,7 +452,7 @@ describe("a login", () => {
         reason: "Authentication",
         verdict: "Configuration",
         detail:
-          "at login: the password is not sent without TLS; set tls for this SMTP server in eduMFA, or write " +
+          "at login: the password is not sent without TLS; ask for TLS in the definition of this SMTP server, or write " +
           `EDUMFA_QUEUE_WORKER_SMTP = {'127.0.0.1:${server.port}': {'allow_plaintext_auth': True}} to the configuration file`
       })
       expect(yield* send(server.authenticated)).toEqual(everyone)

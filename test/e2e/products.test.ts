@@ -110,12 +110,12 @@ describe("privacyidea-queue-huey", () => {
 
   it.scopedLive("says its own name, its own log and privacyIDEA's keys", () =>
     Effect.gen(function* () {
-      const cwd = yield* Command.directory({ "pi.cfg": "PI_ENCFILE = '/etc/privacyidea/enckey'\n" })
+      const cwd = yield* Command.directory({ "pi.cfg": "PI_ENCFILE = '/etc/privacyidea/enckey'\n", "empty.cfg": "\n" })
       const link = called(cwd)
-      const ended = (args: ReadonlyArray<string>) =>
-        Effect.flatMap(Command.start(link, args, { cwd, env: { PRIVACYIDEA_CONFIGFILE: "pi.cfg" } }), (command) =>
-          Effect.flatten(command.ended)
-        )
+      const ended = (
+        args: ReadonlyArray<string>,
+        env: Readonly<Record<string, string>> = { PRIVACYIDEA_CONFIGFILE: "pi.cfg" }
+      ) => Effect.flatMap(Command.start(link, args, { cwd, env }), (command) => Effect.flatten(command.ended))
       expect(yield* ended([])).toEqual({
         code: 2,
         signal: null,
@@ -123,7 +123,24 @@ describe("privacyidea-queue-huey", () => {
         stderr:
           "privacyidea-queue-huey: the job queue is off, set PI_JOB_QUEUE_CLASS = 'privacyidea.lib.queues.huey_queue.HueyQueue' in pi.cfg\n"
       })
+      // Without any file, and with one that holds no key at all.
+      for (const [args, place] of [
+        [[], "a file that --config names, for none was found"],
+        [["--config", "empty.cfg"], "empty.cfg"]
+      ] as const) {
+        expect((yield* ended([...args], {})).stderr).toBe(
+          `privacyidea-queue-huey: the job queue is off, set PI_JOB_QUEUE_CLASS = 'privacyidea.lib.queues.huey_queue.HueyQueue' in ${place}\n`
+        )
+        const { stderr } = yield* ended(["check", ...args], {})
+        expect(stderr).toMatch(/set PI_JOB_QUEUE_CLASS/)
+        expect(stderr).toMatch(
+          /key file \/etc\/privacyidea\/enckey does not exist; set PI_ENCFILE to privacyIDEA's key file/
+        )
+        expect(stderr).not.toMatch(/EDUMFA|edumfa/i)
+        expect((yield* ended(["drain", ...args], {})).stderr).toMatch(/set PI_JOB_QUEUE_CLASS/)
+      }
       const { stdout } = yield* ended(["--help"])
+      expect(stdout).toContain("PI_JOB_QUEUE_* as for the Python server")
       expect(stdout).toMatch(/^Usage: privacyidea-queue-huey \[options\]\n/)
       expect(stdout).toContain("default privacyidea-queue.log")
     })

@@ -4,6 +4,7 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type { Product } from "../../EdumfaConfig/keys.ts"
 import { Probe, type Verified } from "../../Mailer/Probe.ts"
 import { key } from "../../Mailer/ServerOptions.ts"
 import type { MailerError } from "../../Mailer.ts"
@@ -53,20 +54,24 @@ const tlsOf = ({ tls }: SmtpServer): Answer["tls"] =>
   tls === "Implicit" ? "TLS" : tls === "StartTls" ? "STARTTLS" : "none"
 
 /** What to do where the error does not say so itself. */
-const remedy = (error: MailerError, server: SmtpServer): string => {
-  if (/EDUMFA_|eduMFA/.test(error.detail)) return ""
+const remedy = (error: MailerError, server: SmtpServer, product: Product): string => {
+  if (/EDUMFA_|PI_|definition of this SMTP server/.test(error.detail)) return ""
   switch (error.reason) {
     case "BreakerOpen":
       return `; to ask it all the same, add --smtp ${key(server)}`
     case "Authentication":
     case "Password":
-      return "; set user name and password of this SMTP server in eduMFA"
+      return `; set user name and password of this SMTP server in ${product}`
     default:
-      return "; set host, port and TLS of this SMTP server in eduMFA, if they are wrong"
+      return `; set host, port and TLS of this SMTP server in ${product}, if they are wrong`
   }
 }
 
-const answerOf = ({ mails, server }: Definition, result: Either.Either<Verified, MailerError>): Answer => {
+const answerOf = (
+  product: Product,
+  { mails, server }: Definition,
+  result: Either.Either<Verified, MailerError>
+): Answer => {
   const head = {
     server: key(server),
     ...(server.username === undefined ? {} : { login: maskMailbox(server.username) }),
@@ -83,7 +88,7 @@ const answerOf = ({ mails, server }: Definition, result: Either.Either<Verified,
     ...head,
     tls: tlsOf(server),
     state: left.reason === "BreakerOpen" ? "not asked" : "fails",
-    detail: `${left.message}${remedy(left, server)}`
+    detail: `${left.message}${remedy(left, server, product)}`
   }
 }
 
@@ -92,6 +97,8 @@ const answerOf = ({ mails, server }: Definition, result: Either.Either<Verified,
  * without any. Those at one place are asked one after another, and no more once it has not answered.
  */
 export const ask = (
+  /** Where the definitions are made. */
+  product: Product,
   definitions: ReadonlyArray<Definition>,
   extra: { readonly host: string; readonly port: number } | undefined,
   /** Told which server is being asked, and when it has answered. */
@@ -116,14 +123,14 @@ export const ask = (
           known === undefined ? askOne(server, probe.verify(server, place === wanted)) : Effect.succeed(known)
         return Effect.map(asked, (result) => {
           if (Either.isLeft(result) && unanswered.has(result.left.reason)) silent.set(server.tls, result)
-          return answerOf(definition, result)
+          return answerOf(product, definition, result)
         })
       })
     })
     if (extra !== undefined && !kept.some(([place]) => place === wanted)) {
       const server = named(extra.host, extra.port)
       groups.unshift(
-        Effect.map(askOne(server, probe.greet(server)), (result) => [answerOf({ server, mails: 0 }, result)])
+        Effect.map(askOne(server, probe.greet(server)), (result) => [answerOf(product, { server, mails: 0 }, result)])
       )
     }
     const answers = (yield* Effect.all(groups, { concurrency })).flat()

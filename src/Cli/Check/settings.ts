@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as EncKey from "../../EdumfaConfig/EncKey.ts"
+import type { Product } from "../../EdumfaConfig/keys.ts"
 import * as RegularFile from "../../EdumfaConfig/RegularFile.ts"
 import { EdumfaConfig, EdumfaConfigError } from "../../EdumfaConfig.ts"
 import type * as Huey from "../../Huey.ts"
@@ -27,6 +28,8 @@ import * as Zone from "../zone.ts"
 export interface Settings {
   /** The file that was read. */
   readonly source: string
+  /** Whose it is. */
+  readonly product: Product
   /** How it was read, one line each. */
   readonly notes: ReadonlyArray<string>
   /** A key as it is called there. */
@@ -52,7 +55,7 @@ const keyFileRemedy = ({ cause, reason }: EncKey.EncKeyError, nameOf: (key: stri
 
 /** Reads everything that a worker reads, one after the other, whatever is wrong before. */
 export const read: Effect.Effect<Settings, never, EdumfaConfig | FileSystem.FileSystem> = Effect.gen(function* () {
-  const { check, get, nameOf, notes, source } = yield* EdumfaConfig
+  const { check, get, nameOf, notes, product, source } = yield* EdumfaConfig
   const problems = new Set<string>()
   const note = (errors: ReadonlyArray<Error>) => {
     for (const { message } of errors) problems.add(message)
@@ -82,6 +85,7 @@ export const read: Effect.Effect<Settings, never, EdumfaConfig | FileSystem.File
   if (Either.isLeft(keyFile)) problems.add(`${keyFile.left.message}${keyFileRemedy(keyFile.left, nameOf)}`)
   return {
     source,
+    product,
     notes: [...notes, ...doubts],
     nameOf,
     store,
