@@ -4,14 +4,27 @@
 import type { JobStoreError } from "../JobStore.ts"
 import { RedisError } from "../Redis/RedisError.ts"
 
+/** By the words of a {@link RedisError} about TLS. */
+const tlsRemedy = (detail: string, key: string): string => {
+  if (detail.includes("speak TLS")) return `; without TLS write ${key} = 'redis://host:port/db'`
+  if (detail.includes("ssl_ca_certs in")) return `; write ${key} = 'rediss://host:port/db?ssl_ca_certs=/path.pem'`
+  if (detail.includes("name in the URL")) return `; write ${key} = 'rediss://name-in-the-certificate:port/db'`
+  return ""
+}
+
 const remedyOf = (cause: unknown, nameOf: (key: string) => string): string => {
+  if (!(cause instanceof RedisError)) return ""
   const key = nameOf("EDUMFA_JOB_QUEUE_URL")
-  switch (cause instanceof RedisError ? cause.reason : undefined) {
+  switch (cause.reason) {
+    case "Tls":
+      return tlsRemedy(cause.detail, key)
     case "Auth":
       return `; write ${key} = 'redis://user:password@host:port/db'`
     case "Denied":
       return "; give its user the rights that the README lists"
     case "Connection":
+      // It asks about the port already.
+      if (cause.detail.includes("speak TLS")) return tlsRemedy(cause.detail, key)
       return `; if it is elsewhere, write ${key} = 'redis://host:port/db'`
     case "ReadOnly":
       return `; name the primary, write ${key} = 'redis://host:port/db'`

@@ -7,11 +7,12 @@ import type * as Scope from "effect/Scope"
 import { MailerError } from "../Mailer.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
 import * as Connection from "./Connection.ts"
-import { isCertificateFault, toMailerError } from "./classify.ts"
+import { systemCode, toMailerError } from "./classify.ts"
 import { fingerprint } from "./credentials.ts"
 import { type Credentials, login } from "./login.ts"
 import type * as Progress from "./Progress.ts"
-import { type ServerOptions, setting } from "./ServerOptions.ts"
+import type { ServerOptions } from "./ServerOptions.ts"
+import * as TlsFault from "./tlsFault.ts"
 
 /** What a connection is made from. */
 export interface Destination {
@@ -38,10 +39,9 @@ const isSecureEnough = (server: SmtpServer, connection: Connection.Connection) =
 /** TLS that fails comes with what to write, where that is known. */
 const withAdvice = (error: MailerError, fault: Connection.SmtpFault, server: SmtpServer): MailerError => {
   if (error.reason !== "Tls" || error.verdict !== "Configuration") return error
-  const advice = isCertificateFault(fault.error)
-    ? `mend the certificate, or write ${setting(server, "'verify': False")} to the configuration file`
-    : fault.error.response === undefined
-      ? "is this the port for the way of TLS that is set?"
+  const advice =
+    fault.error.response === undefined
+      ? TlsFault.advice(systemCode(fault.error), server)
       : "the mail server does no STARTTLS, but tls is set for this SMTP server"
   const { cause, detail, reason, verdict } = error
   return new MailerError({ reason, verdict, detail: `${detail}; ${advice}`, cause })

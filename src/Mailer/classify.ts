@@ -7,18 +7,11 @@ import type { SmtpFault } from "./Connection.ts"
 import { otherwise, type Place, type Row, rows, type Sign } from "./outcomes.ts"
 import type { Stage } from "./Progress.ts"
 import type { DriverError } from "./Session.ts"
+import * as TlsFault from "./tlsFault.ts"
 import { type Confidential, redact } from "./wording.ts"
 
-/** How OpenSSL and Node name certificates that are not accepted. */
-const certificateCode = /CERT|^UNABLE_TO_|SELF_SIGNED|^HOSTNAME_MISMATCH$|^INVALID_(?:CA|PURPOSE)$/
-
-/** And handshakes that fail; both are the same every time until somebody mends them. */
-const handshakeCode = /^ERR_(?:TLS|SSL)_|^EPROTO$/
-
-const systemCode = (error: DriverError) => error.originalCode ?? error.code ?? ""
-
-/** Whether the server's certificate is what was not accepted. */
-export const isCertificateFault = (error: DriverError): boolean => certificateCode.test(systemCode(error))
+/** The system's or OpenSSL's where there is one, or else nodemailer's. */
+export const systemCode = (error: DriverError) => error.originalCode ?? error.code ?? ""
 
 const stageWords: Readonly<Record<Stage, string>> = {
   Connect: "while connecting",
@@ -35,8 +28,7 @@ const signOf = (error: DriverError): string => {
   if (error.code === "EAUTH" && error.response === undefined) return "NoLogin"
   if (error.code === "ETOOLARGE") return "TooLarge"
   // nodemailer's code for a handshake that could not begin; a connection cut during one has the command CONN.
-  const isTls = handshakeCode.test(systemCode(error)) || (error.code === "ETLS" && error.command !== "CONN")
-  if (isTls || isCertificateFault(error)) return "NoTls"
+  if (TlsFault.isTls(systemCode(error)) || (error.code === "ETLS" && error.command !== "CONN")) return "NoTls"
   if (error.code === "ETIMEDOUT" || error.originalCode === "ETIMEDOUT") return "Silence"
   if (error.response !== undefined || error.code === "EPROTOCOL") return "Unreadable"
   return "Ended"
@@ -66,6 +58,8 @@ const codes = /^\d{3}(?:[ -]\d\.\d{1,3}\.\d{1,3})?/
 /** What of a reply is told: at login no word of it, for there a server may repeat the password in any encoding. */
 const wordsOf = (error: DriverError, stage: Stage, confidential: Confidential): string => {
   if (error.response === undefined) {
+    const code = systemCode(error)
+    if (TlsFault.isTls(code)) return redact(TlsFault.describe(code, error.message), confidential)
     return redact([error.originalCode ?? error.code, error.message].filter(Boolean).join(" "), confidential)
   }
   if (stage === "Login") return codes.exec(error.response)?.[0] ?? "no readable reply"

@@ -486,8 +486,9 @@ describe("TLS", () => {
         reason: "Tls",
         verdict: "Configuration",
         detail:
-          "while connecting: DEPTH_ZERO_SELF_SIGNED_CERT self-signed certificate; mend the certificate, or write " +
-          `EDUMFA_QUEUE_WORKER_SMTP = {'127.0.0.1:${server.port}': {'verify': False}} to the configuration file`
+          "while connecting: the certificate is signed by nobody but itself (DEPTH_ZERO_SELF_SIGNED_CERT); write " +
+          `EDUMFA_QUEUE_WORKER_SMTP = {'127.0.0.1:${server.port}': {'ca': '/path.pem'}} to the configuration file, ` +
+          "with that certificate in that file, or 'verify': False in place of it to trust any"
       })
       expect(yield* send(server.authenticated, {}, {}, { verify: true, ca: TestServer.certificate })).toEqual(everyone)
       // On loopback nothing is verified unless it is asked for.

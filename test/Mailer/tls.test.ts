@@ -81,24 +81,38 @@ const ways = [
 ] as const
 
 const certificates = [
-  ["expired", "expired.pem", "CERT_HAS_EXPIRED"],
-  ["nobody signed", "self-signed.pem", "DEPTH_ZERO_SELF_SIGNED_CERT"],
-  ["for another host", "elsewhere.pem", "ERR_TLS_CERT_ALTNAME_INVALID"]
+  [
+    "expired",
+    "expired.pem",
+    "the certificate has expired (CERT_HAS_EXPIRED); mend the certificate, or write EDUMFA_QUEUE_WORKER_SMTP = {'SERVER': {'verify': False}} to the configuration file"
+  ],
+  [
+    "nobody signed",
+    "self-signed.pem",
+    "the certificate is signed by nobody but itself (DEPTH_ZERO_SELF_SIGNED_CERT); write EDUMFA_QUEUE_WORKER_SMTP = {'SERVER': {'ca': '/path.pem'}} to the configuration file, with that certificate in that file, or 'verify': False in place of it to trust any"
+  ],
+  [
+    "by a CA that nobody knows",
+    "server.pem",
+    "the certificate is by a CA that is not known here (UNABLE_TO_VERIFY_LEAF_SIGNATURE); write EDUMFA_QUEUE_WORKER_SMTP = {'SERVER': {'ca': '/path.pem'}} to the configuration file, with the certificate of its CA in that file, or 'verify': False in place of it to trust any"
+  ],
+  [
+    "for another host",
+    "elsewhere.pem",
+    "the certificate is for another name (ERR_TLS_CERT_ALTNAME_INVALID); call the mail server as its certificate does, or write EDUMFA_QUEUE_WORKER_SMTP = {'SERVER': {'verify': False}} to the configuration file"
+  ]
 ] as const
 
 describe.each(ways)("%s, and a server", (tls, mode) => {
   it.scopedLive.each(certificates)(
     "with a certificate that is %s is refused, and the refusal says what to write",
-    ([, certificate, code]) =>
+    ([, certificate, words]) =>
       Effect.gen(function* () {
         const server = yield* RawServer.make(secured(mode, certificate))
-        const trusted = code === "DEPTH_ZERO_SELF_SIGNED_CERT" ? {} : { ca }
+        const trusted = ["self-signed.pem", "server.pem"].includes(certificate) ? {} : { ca }
         const error = yield* Effect.flip(send(definition(server, { tls }), { verify: true, ...trusted }))
         expect([error.reason, error.verdict]).toEqual(["Tls", "Configuration"])
-        expect(error.detail).toContain(code)
-        expect(error.detail).toContain(
-          `write EDUMFA_QUEUE_WORKER_SMTP = {'127.0.0.1:${server.port}': {'verify': False}} to the configuration file`
-        )
+        expect(error.detail).toBe(`while connecting: ${words.replace("SERVER", `127.0.0.1:${server.port}`)}`)
         nothingIn(server)
       })
   )
@@ -109,6 +123,9 @@ describe.each(ways)("%s, and a server", (tls, mode) => {
       const server = yield* RawServer.make(secured(mode, "server.pem", old))
       const error = yield* Effect.flip(send(definition(server, { tls }), { verify: false }))
       expect([error.reason, error.verdict]).toEqual(["Tls", "Configuration"])
+      expect(error.detail).toBe(
+        "while connecting: the mail server speaks no TLS from 1.2 on (ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION); mend the mail server"
+      )
       nothingIn(server)
     })
   )
@@ -120,6 +137,19 @@ describe.each(ways)("%s, and a server", (tls, mode) => {
       expect(server.logins).toEqual(["PLAIN"])
       expect(server.mails.map(({ secure }) => secure)).toEqual([true])
       expect(server.clear.join("")).toBe(mode === "Implicit" ? "" : "EHLO worker.example.org\r\nSTARTTLS\r\n")
+    })
+  )
+})
+
+describe("TLS from the first byte", () => {
+  it.scopedLive("at a port where it begins later is refused in words, and nothing of OpenSSL's", () =>
+    Effect.gen(function* () {
+      const server = yield* RawServer.make(secured("StartTls", "server.pem"))
+      const error = yield* Effect.flip(send(definition(server, { tls: "Implicit" })))
+      expect([error.reason, error.verdict]).toEqual(["Tls", "Configuration"])
+      expect(error.detail).toBe(
+        "while connecting: what answers there does not speak TLS (ERR_SSL_WRONG_VERSION_NUMBER); set port and TLS of this SMTP server so that they fit each other"
+      )
     })
   )
 })

@@ -23,19 +23,10 @@ const ping = (url: string) =>
 
 const refusal = (url: string) => Effect.map(Effect.flip(ping(url)), ({ reason, message }) => `${reason}: ${message}`)
 
-/** A Redis that speaks TLS with this certificate, and asks for one of the client or not. */
-const tls = Effect.fnUntraced(function* (certificate: string, clients: "yes" | "no" = "no") {
-  const port = yield* RedisServer.freePort
-  const files = ["--tls-cert-file", fixture(`redis/${certificate}`), "--tls-key-file", fixture("redis/server.key")]
-  const more = ["--tls-ca-cert-file", fixture("redis/ca.pem"), "--tls-auth-clients", clients]
-  const server = yield* RedisServer.make(["--tls-port", String(port), ...files, ...more])
-  return { ...server, tlsPort: port }
-})
-
 describe("rediss://", () => {
   it.scopedLive("accepts a certificate of the CA that is named, by file, directory or text", () =>
     Effect.gen(function* () {
-      const { tlsPort } = yield* tls("server.pem")
+      const { tlsPort } = yield* RedisServer.makeTls("server.pem")
       const text = encodeURIComponent(readFileSync(fixture("redis/ca.pem"), "utf8"))
       for (const host of ["localhost", "127.0.0.1"]) {
         for (const way of [ca, `ssl_ca_path=${fixture("redis")}`, `ssl_ca_data=${text}`]) {
@@ -47,16 +38,16 @@ describe("rediss://", () => {
 
   it.scopedLive("refuses a certificate of another CA, of another name, and one that has expired", () =>
     Effect.gen(function* () {
-      const { tlsPort } = yield* tls("server.pem")
+      const { tlsPort } = yield* RedisServer.makeTls("server.pem")
       const from = "Tls: Redis' certificate is not accepted"
       const unknown = yield* refusal(`rediss://localhost:${tlsPort}`)
       expect(unknown).toBe(`${from} (SELF_SIGNED_CERT_IN_CHAIN): name its CA by ssl_ca_certs in the URL`)
       const other = yield* refusal(`rediss://localhost:${tlsPort}?ssl_ca_certs=${fixture("cert.pem")}`)
       expect(other).toBe(`${from} (SELF_SIGNED_CERT_IN_CHAIN): name its CA by ssl_ca_certs in the URL`)
-      const elsewhere = yield* tls("elsewhere.pem")
+      const elsewhere = yield* RedisServer.makeTls("elsewhere.pem")
       const name = yield* refusal(`rediss://localhost:${elsewhere.tlsPort}?${ca}`)
       expect(name).toBe(`${from} (ERR_TLS_CERT_ALTNAME_INVALID): it is not for the host's name in the URL`)
-      const expired = yield* tls("expired.pem")
+      const expired = yield* RedisServer.makeTls("expired.pem")
       expect(yield* refusal(`rediss://localhost:${expired.tlsPort}?${ca}`)).toBe(
         `${from} (CERT_HAS_EXPIRED): it has expired`
       )
@@ -65,7 +56,7 @@ describe("rediss://", () => {
 
   it.scopedLive("switches checks off only as the URL says", () =>
     Effect.gen(function* () {
-      const { tlsPort } = yield* tls("elsewhere.pem")
+      const { tlsPort } = yield* RedisServer.makeTls("elsewhere.pem")
       expect(yield* ping(`rediss://localhost:${tlsPort}?${ca}&ssl_check_hostname=false`)).toBe("PONG")
       expect(yield* ping(`rediss://localhost:${tlsPort}?ssl_cert_reqs=none`)).toBe("PONG")
       // Without the check of the name, the certificate still has to be of the CA.
@@ -77,7 +68,7 @@ describe("rediss://", () => {
 
   it.scopedLive("shows a client's certificate whose key is encrypted, and says why Redis refuses one without", () =>
     Effect.gen(function* () {
-      const { tlsPort } = yield* tls("server.pem", "yes")
+      const { tlsPort } = yield* RedisServer.makeTls("server.pem", "yes")
       const files = `ssl_certfile=${fixture("redis/client.pem")}&ssl_keyfile=${fixture("redis/client.key")}`
       expect(yield* ping(`rediss://localhost:${tlsPort}?${ca}&${files}&ssl_password=secret`)).toBe("PONG")
       expect(yield* refusal(`rediss://localhost:${tlsPort}?${ca}&${files}&ssl_password=wrong`)).toMatch(
@@ -89,7 +80,7 @@ describe("rediss://", () => {
 
   it.scopedLive("speaks no TLS older than it is told", () =>
     Effect.gen(function* () {
-      const { tlsPort, connection } = yield* tls("server.pem")
+      const { tlsPort, connection } = yield* RedisServer.makeTls("server.pem")
       yield* connection.use((client) => client.config("SET", "tls-protocols", "TLSv1.2"))
       expect(yield* ping(`rediss://localhost:${tlsPort}?${ca}&ssl_min_version=771`)).toBe("PONG")
       expect(yield* refusal(`rediss://localhost:${tlsPort}?${ca}&ssl_min_version=772`)).toMatch(/^Tls: /)

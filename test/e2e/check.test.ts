@@ -158,7 +158,7 @@ EDUMFA_QUEUE_WORKER_FIRST_BACKLOG = -1
           `mail server 127.0.0.1:${refusing.definition.port} as m***@example.org: Authentication: at login: 535 5.7.8; set user name and password of this SMTP server in eduMFA`,
           expect.stringMatching(
             new RegExp(
-              `^mail server 127.0.0.1:${untrusted.port}: Tls: .*; mend the certificate, or write EDUMFA_QUEUE_WORKER_SMTP = .*'verify': False`
+              `^mail server 127.0.0.1:${untrusted.port}: Tls: while connecting: the certificate is signed by nobody but itself .*; write EDUMFA_QUEUE_WORKER_SMTP = .*'ca': '/path.pem'`
             )
           ),
           expect.stringMatching(/as \*\*\*: Password: key file \/missing\/enckey does not exist; set EDUMFA_ENCFILE/)
@@ -269,6 +269,74 @@ ${keyFile}
       ])
       expect(yield* problems("directory.cfg")).toEqual([
         "key file / cannot be read (it is no regular file); write EDUMFA_ENCFILE = '/path/of/enckey'"
+      ])
+    })
+  )
+
+  it.scopedLive("says in words what is wrong with a certificate, and with the port that a way of TLS is set for", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const tls = (name: string) => ({ key: read("server.key"), cert: read(name), mode: "StartTls" as const })
+      const read = (name: string) => readFileSync(fixture(`tls/mail/${name}`), "utf8")
+      const expired = yield* RawServer.make({ tls: tls("expired.pem") })
+      const elsewhere = yield* RawServer.make({ tls: tls("elsewhere.pem") })
+      const unknown = yield* RawServer.make({ tls: tls("server.pem") })
+      const clear = yield* RawServer.make({})
+      const ca = `'ca': '${fixture("tls/mail/ca.pem")}'`
+      const table = `EDUMFA_QUEUE_WORKER_SMTP = {
+        'localhost:${expired.port}': {'verify': True, ${ca}},
+        'localhost:${elsewhere.port}': {'verify': True, ${ca}},
+        'localhost:${unknown.port}': {'verify': True}}`
+      const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(redis.port, `${keyFile}\n${table}`) })
+      const { definition } = yield* LoginServer.make
+      for (const [{ port }, how] of [
+        [expired, "StartTls"],
+        [elsewhere, "StartTls"],
+        [unknown, "StartTls"],
+        [clear, "Implicit"]
+      ] as const) {
+        yield* enqueueAll(redis.port, { definition: { ...definition, host: "localhost", port, tls: how } }, [mail])
+      }
+      const { code, stderr } = yield* check(redis, cwd)
+      expect(code).toBe(1)
+      const place = (port: number) => `mail server localhost:${port} as ***: Tls: while connecting:`
+      const setting = (port: number, option: string) =>
+        `write EDUMFA_QUEUE_WORKER_SMTP = {'localhost:${port}': {${option}}} to the configuration file`
+      expect(problemsOf(stderr).sort()).toEqual(
+        [
+          `${place(expired.port)} the certificate has expired (CERT_HAS_EXPIRED); mend the certificate, or ${setting(expired.port, "'verify': False")}`,
+          `${place(elsewhere.port)} the certificate is for another name, DNS:elsewhere.example.org (ERR_TLS_CERT_ALTNAME_INVALID); call the mail server as its certificate does, or ${setting(elsewhere.port, "'verify': False")}`,
+          `${place(unknown.port)} the certificate is by a CA that is not known here (UNABLE_TO_VERIFY_LEAF_SIGNATURE); ${setting(unknown.port, "'ca': '/path.pem'")}, with the certificate of its CA in that file, or 'verify': False in place of it to trust any`,
+          `${place(clear.port)} what answers there does not speak TLS (ERR_SSL_WRONG_VERSION_NUMBER); set port and TLS of this SMTP server so that they fit each other`
+        ].sort()
+      )
+    })
+  )
+
+  it.scopedLive("says of a Redis and its TLS what to write, and nothing of it twice", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const withLine = (line: string) => queueCfg(1, keyFile).replace(/^EDUMFA_JOB_QUEUE_URL.*$/m, line)
+      const problem = (url: string) =>
+        Effect.gen(function* () {
+          const cwd = yield* Command.directory({ "edumfa.cfg": withLine(`EDUMFA_JOB_QUEUE_URL = '${url}'`) })
+          const { stderr } = yield* Command.run(["check", "--config", "edumfa.cfg"], { cwd })
+          return problemsOf(stderr).filter((line) => !line.startsWith("waiting for"))
+        })
+      expect(yield* problem(`rediss://localhost:${redis.port}?socket_timeout=0.5`)).toEqual([
+        "Redis does not answer (no reply within 500 ms; does it speak TLS on that port?); without TLS write EDUMFA_JOB_QUEUE_URL = 'redis://host:port/db'"
+      ])
+      const other = yield* RawServer.make({})
+      expect(yield* problem(`rediss://localhost:${other.port}`)).toEqual([
+        "what answers there does not speak TLS (ERR_SSL_WRONG_VERSION_NUMBER); without TLS write EDUMFA_JOB_QUEUE_URL = 'redis://host:port/db'"
+      ])
+      const { tlsPort } = yield* RedisServer.makeTls("elsewhere.pem")
+      const from = "Redis' certificate is not accepted"
+      expect(yield* problem(`rediss://localhost:${tlsPort}`)).toEqual([
+        `${from} (SELF_SIGNED_CERT_IN_CHAIN): name its CA by ssl_ca_certs in the URL; write EDUMFA_JOB_QUEUE_URL = 'rediss://host:port/db?ssl_ca_certs=/path.pem'`
+      ])
+      expect(yield* problem(`rediss://localhost:${tlsPort}?ssl_ca_certs=${fixture("tls/redis/ca.pem")}`)).toEqual([
+        `${from} (ERR_TLS_CERT_ALTNAME_INVALID): it is not for the host's name in the URL; write EDUMFA_JOB_QUEUE_URL = 'rediss://name-in-the-certificate:port/db'`
       ])
     })
   )

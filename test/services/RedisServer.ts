@@ -6,6 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -89,6 +90,17 @@ export const make = Effect.fnUntraced(function* (args: ReadonlyArray<string> = [
       child?.kill(name)
     })
   return { signal, connection, port, directory, url: `redis://127.0.0.1:${port}/0`, stop, start } satisfies Server
+})
+
+const certificates = (name: string) => fileURLToPath(new URL(`../fixtures/tls/redis/${name}`, import.meta.url))
+
+/** One that also speaks TLS with this certificate of the fixtures, and asks for one of the client or not. */
+export const makeTls = Effect.fnUntraced(function* (certificate: string, clients: "yes" | "no" = "no") {
+  const port = yield* freePort
+  const files = ["--tls-cert-file", certificates(certificate), "--tls-key-file", certificates("server.key")]
+  const more = ["--tls-ca-cert-file", certificates("ca.pem"), "--tls-auth-clients", clients]
+  const server = yield* make(["--tls-port", String(port), ...files, ...more])
+  return { ...server, tlsPort: port }
 })
 
 export class RedisServer extends Context.Tag("test/RedisServer")<RedisServer, Server>() {}

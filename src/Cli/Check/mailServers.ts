@@ -55,7 +55,7 @@ const tlsOf = ({ tls }: SmtpServer): Answer["tls"] =>
 
 /** What to do where the error does not say so itself. */
 const remedy = (error: MailerError, server: SmtpServer, product: Product): string => {
-  if (/EDUMFA_|PI_|definition of this SMTP server/.test(error.detail)) return ""
+  if (/EDUMFA_|PI_|of this SMTP server|; mend /.test(error.detail)) return ""
   switch (error.reason) {
     case "BreakerOpen":
       return `; to ask it all the same, add --smtp ${key(server)}`
