@@ -8,12 +8,12 @@ import * as Effect from "effect/Effect"
 import * as EdumfaConfig from "../EdumfaConfig.ts"
 import * as ConfiguredStore from "../JobStore/Configured.ts"
 import type { Drained, WorkersAlive } from "../JobStore/Drained.ts"
-import { JobStore, JobStoreError, type NoQueue } from "../JobStore.ts"
+import { JobStore, type JobStoreError, type NoQueue } from "../JobStore.ts"
 import * as Configuration from "./configuration.ts"
 import { type Given, has } from "./Given.ts"
 import { config, json, type Option, type Synopsis } from "./Option.ts"
 import * as Progress from "./progress.ts"
-import { withRemedy } from "./remedy.ts"
+import { remedied } from "./remedy.ts"
 
 const force = {
   long: "force",
@@ -110,9 +110,6 @@ export const run = (
       if (held > 0) return yield* new HeldAgain({ left: held })
     }).pipe(
       Effect.provide(layer),
-      Effect.catchTag("JobStoreError", (error) => {
-        const { cause, reason } = error
-        return new JobStoreError({ reason, detail: withRemedy(error, nameOf), cause })
-      })
+      Effect.catchTag("JobStoreError", (error) => remedied(error, nameOf))
     )
   }).pipe(Effect.provide(Configuration.layer(given, name)))

@@ -26,6 +26,7 @@ import * as Worker from "../Worker.ts"
 import * as Configuration from "./configuration.ts"
 import { type Given, value } from "./Given.ts"
 import * as Options from "./options.ts"
+import { remedied } from "./remedy.ts"
 import * as Zone from "./zone.ts"
 
 /** What belongs to the process and not to the program. */
@@ -74,6 +75,8 @@ interface Settings {
   readonly notes: ReadonlyArray<string>
   /** What may be wrong with them, a line each. */
   readonly doubts: ReadonlyArray<string>
+  /** A key as the configuration calls it. */
+  readonly nameOf: (key: string) => string
   readonly store: Layer.Layer<JobStore>
   readonly mailer: Layer.Layer<Mailer>
   /** The jobs this command knows. */
@@ -103,7 +106,7 @@ const readSettings = Effect.fnUntraced(function* (
   EdumfaConfig.EdumfaConfigError | NoQueue,
   EdumfaConfig.EdumfaConfig | FileSystem.FileSystem
 > {
-  const { get, notes, source } = yield* EdumfaConfig.EdumfaConfig
+  const { get, nameOf, notes, source } = yield* EdumfaConfig.EdumfaConfig
   const store = yield* ConfiguredStore.choose
   const level = yield* get(QueueLogger.config)
   const zone = yield* get(TimeZone.config)
@@ -127,6 +130,7 @@ const readSettings = Effect.fnUntraced(function* (
       ...noEffect(given)
     ],
     doubts: yield* Zone.doubts,
+    nameOf,
     store,
     mailer: Layer.provide(mailer, breakers),
     jobs: Job.jobs(SendEmail.make(yield* get(SendEmail.config))),
@@ -185,7 +189,10 @@ const live = (process: Process, read: Read, settings: Settings) =>
     (worker) => Effect.raceFirst(Fiber.join(worker), renewed(process, read)),
     // A race does not wait for its loser; this waits until the worker has drained.
     (worker) => Fiber.interrupt(worker)
-  ).pipe(Effect.provide(QueueLogger.layer(settings.log)))
+  ).pipe(
+    Effect.catchTag("JobStoreError", (error) => remedied(error, settings.nameOf)),
+    Effect.provide(QueueLogger.layer(settings.log))
+  )
 
 /** Runs the worker until it is interrupted; on SIGHUP it drains and everything is built anew. */
 export const run = (

@@ -1,7 +1,7 @@
 /**
  * What an operator does about a store that does not let a command do its work.
  */
-import type { JobStoreError } from "../JobStore.ts"
+import { JobStoreError } from "../JobStore.ts"
 import { RedisError } from "../Redis/RedisError.ts"
 
 /** By the words of a {@link RedisError} about TLS. */
@@ -36,3 +36,9 @@ const remedyOf = (cause: unknown, nameOf: (key: string) => string): string => {
 /** The error in a line with what to write, keys called by `nameOf`. */
 export const withRemedy = ({ cause, message }: JobStoreError, nameOf: (key: string) => string): string =>
   `${message}${remedyOf(cause, nameOf)}`
+
+/** The same as an error. */
+export const remedied = (error: JobStoreError, nameOf: (key: string) => string): JobStoreError => {
+  const { cause, reason } = error
+  return new JobStoreError({ reason, detail: withRemedy(error, nameOf), cause })
+}

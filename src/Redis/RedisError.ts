@@ -52,8 +52,8 @@ const wrapping = /^(?:ERR Error running script .*?: )?(?:@user_script: ?\d+: )*-
 /** And the words that it puts behind one since. */
 const place = / script: [0-9a-f]+, on @user_script: ?\d+\.?$/
 
-/** A reply without what is put around it. */
-export const unwrap = (message: string): string => message.replace(wrapping, "").replace(place, "")
+/** A reply without what is put around it, and without its full stop: more is said behind it. */
+export const unwrap = (message: string): string => message.replace(wrapping, "").replace(place, "").replace(/\.$/, "")
 
 /** What ioredis says of a reply that no command waits for, with the reply behind it. */
 const unasked = /^Command queue state error\..*? Last (?:error|reply): (.*)$/s

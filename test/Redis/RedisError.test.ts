@@ -31,7 +31,10 @@ describe("RedisError", () => {
     expect(unwrap("ERR Error running script (call to f_3f): @user_script:93: @user_script: 93: -READONLY x")).toBe(
       "READONLY x"
     )
-    expect(unwrap("NOAUTH Authentication required.")).toBe("NOAUTH Authentication required.")
+    expect(unwrap("NOAUTH Authentication required.")).toBe("NOAUTH Authentication required")
+    expect(unwrap("WRONGPASS invalid username-password pair or user is disabled.")).toBe(
+      "WRONGPASS invalid username-password pair or user is disabled"
+    )
     expect(unwrap("READONLY You can't write script: 3f, on @user_script:9.")).toBe("READONLY You can't write")
     expect(unwrap("ERR syntax error")).toBe("ERR syntax error")
   })

@@ -146,7 +146,15 @@ describe("the command", () => {
       const ended = yield* Command.run(["--config", "edumfa.cfg", "--redis-wait", "0"], { cwd })
       expect(ended).toMatchObject({
         code: 1,
-        stderr: "edumfa-queue-huey: Redis does not answer (ECONNREFUSED)\n"
+        stderr:
+          "edumfa-queue-huey: Redis does not answer (ECONNREFUSED); if it is elsewhere, write EDUMFA_JOB_QUEUE_URL = 'redis://host:port/db'\n"
+      })
+      const redis = yield* RedisServer.make()
+      const refused = { EDUMFA_JOB_QUEUE_URL: `redis://mfa:wrong@127.0.0.1:${redis.port}/0` }
+      expect(yield* Command.run(["--config", "edumfa.cfg", "--redis-wait", "0"], { cwd, env: refused })).toMatchObject({
+        code: 1,
+        stderr:
+          "edumfa-queue-huey: Redis answers WRONGPASS invalid username-password pair or user is disabled; write EDUMFA_JOB_QUEUE_URL = 'redis://user:password@host:port/db'\n"
       })
     })
   )
