@@ -162,6 +162,10 @@ const explain = Effect.fnUntraced(function* (
 const worst = (all: ReadonlyArray<Fault>): Fault | undefined =>
   all.find(({ error }) => error !== undefined) ?? all.find(({ reason }) => reason !== "Missing") ?? all[0]
 
+/** A part of a table that is read in two ways is wrong once: in the way that it was meant. */
+const isFirstOfItsPart = ({ path }: Fault, index: number, all: ReadonlyArray<Fault>): boolean =>
+  path.length === 1 || all.findIndex((other) => String(other.path) === String(path)) === index
+
 /** Loads a config, and hands what is wrong to `onFailure`, with the last key that was asked for. */
 const loadOr = <A, B, E>(
   settings: Settings,
@@ -210,7 +214,7 @@ export const check = <A>(
       Config.map(config, () => none),
       (cause, all, lastKey) => {
         const present = all.filter(({ error, reason }) => error !== undefined || reason !== "Missing")
-        const told = present.length > 0 ? present : [worst(all)]
+        const told = present.length > 0 ? present.filter(isFirstOfItsPart) : [worst(all)]
         return Effect.forEach(told, (fault) => explain(settings, cause, fault, lastKey))
       }
     ).pipe(Effect.catchAll((error) => Effect.succeed([error])))

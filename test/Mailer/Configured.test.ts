@@ -35,7 +35,7 @@ describe("Mailer.Configured", () => {
       // Loopback is not verified unless it is asked for; the certificate is the server's own.
       const refused = yield* Effect.flip(Effect.provide(send(server.definition), mailer(values({ verify: true }))))
       expect(refused).toMatchObject({ reason: "Tls", verdict: "Configuration" })
-      expect(refused.message).toContain(`EDUMFA_QUEUE_WORKER_SMTP = {'127.0.0.1:${server.port}': {'verify': False}}`)
+      expect(refused.message).toContain(`EDUMFA_QUEUE_WORKER_SMTP = {'127.0.0.1:${server.port}': {'ca': '/path.pem'}}`)
       yield* Effect.provide(send(server.definition), mailer(values({ verify: false })))
       const ca = { verify: true, ca: fixture("tls/cert.pem") }
       yield* Effect.provide(send(server.definition), mailer(values(ca)))

@@ -247,6 +247,21 @@ ${keyFile}
     })
   )
 
+  it.scopedLive("says once what is wrong with an option of the table of mail servers", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const table = "EDUMFA_QUEUE_WORKER_SMTP = {'only': 'x', 'mail:25': {'verify': 'y', 'connections': 0}}"
+      const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(redis.port, `${keyFile}\n${table}`) })
+      const { stderr } = yield* check(redis, cwd)
+      const place = "edumfa.cfg, line 5: EDUMFA_QUEUE_WORKER_SMTP"
+      expect(problemsOf(stderr)).toEqual([
+        `${place}['only']: Expected a boolean value`,
+        `${place}['mail:25']['verify']: Expected a boolean value`,
+        `${place}['mail:25']['connections']: expected a number from 1`
+      ])
+    })
+  )
+
   it.scopedLive("says of a key file and of certificates what to do about them, and nothing beside it", () =>
     Effect.gen(function* () {
       const redis = yield* RedisServer.make()
