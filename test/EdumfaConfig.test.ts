@@ -220,6 +220,20 @@ describe("types", () => {
       message:
         "Invalid: /etc/edumfa/edumfa.cfg, line 1: EDUMFA_JOB_QUEUE_PASSWORD: Expected an integer value but received …"
     },
+    // Neither shown nor taken out of the words of the message, which would show it too.
+    {
+      source: "EDUMFA_JOB_QUEUE_PASSWORD = 'e'",
+      config: Config.integer("EDUMFA_JOB_QUEUE_PASSWORD"),
+      message:
+        "Invalid: /etc/edumfa/edumfa.cfg, line 1: EDUMFA_JOB_QUEUE_PASSWORD: Expected an integer value but received …"
+    },
+    {
+      source: "EDUMFA_JOB_QUEUE_URL = 'e'",
+      config: Config.mapOrFail(Config.string("EDUMFA_JOB_QUEUE_URL"), () =>
+        Either.left(ConfigError.InvalidData([], "the URL must begin with redis://"))
+      ),
+      message: "Invalid: /etc/edumfa/edumfa.cfg, line 1: EDUMFA_JOB_QUEUE_URL: the URL must begin with redis://"
+    },
     {
       source: "EDUMFA_X = [1]",
       config: Config.string(key),

@@ -126,11 +126,14 @@ const faults: ConfigError.ConfigErrorReducer<void, ReadonlyArray<Fault>> = {
   }
 }
 
-/** The message without the value it is about. */
+/** A shorter secret stands in the words of every message, and to take it out of them would show which letters it has. */
+const minMasked = 4
+
+/** The message without the value it is about: Effect's own end with it, and ours do not show it. */
 const mask = (message: string, setting: Setting): string => {
   const text = setting.value._tag === "Text" ? setting.value.text : textOf(setting.value.value)
-  if (text === undefined) return message.replace(/ but received [\s\S]*$/, "")
-  return text === "" ? message : message.replaceAll(JSON.stringify(text), "…").replaceAll(text, "…")
+  const words = message.replace(/ but received [\s\S]*$/, text === undefined ? "" : " but received …")
+  return text === undefined || text.length < minMasked ? words : words.replaceAll(text, "…")
 }
 
 const explain = Effect.fnUntraced(function* (
