@@ -94,6 +94,9 @@ const encrypted = /^\s*([0-9a-f]{32}):([0-9a-f]*)\s*$/i
 const blockBytes = 16
 
 const read = Effect.fn("EncKey.read")(function* (fs: FileSystem.FileSystem, { key, path, product }: KeyFile) {
+  if (path.trim() === "") {
+    return yield* new EncKeyError({ reason: "NotFound", detail: `${key} is empty; set it to ${product}'s key file` })
+  }
   // One byte more than a plain file may have tells them apart, however large the file is.
   const bytes = yield* RegularFile.check(path).pipe(
     Effect.zipRight(fs.open(path)),

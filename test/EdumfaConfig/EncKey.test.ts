@@ -216,6 +216,14 @@ describe("layerConfig", () => {
     )
   )
 
+  it.effect.each(["", " "])("%j names no file: it is not looked for", (path) =>
+    Effect.gen(function* () {
+      const empty = { reason: "NotFound", message: "EDUMFA_ENCFILE is empty; set it to eduMFA's key file" }
+      expect(failure(yield* Effect.flip(check))).toStrictEqual(empty)
+      expect(failure(yield* Effect.flip(Effect.provide(decrypt(sample), EncKey.layer(path))))).toStrictEqual(empty)
+    }).pipe(Effect.provide([EdumfaConfig.layerValues({ EDUMFA_ENCFILE: path }), NodeFileSystem.layer]))
+  )
+
   const module = (name: string) => ({ EDUMFA_ENCFILE: keyFile, EDUMFA_HSM_MODULE: name })
 
   it.effect.each([
