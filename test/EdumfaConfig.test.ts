@@ -536,6 +536,26 @@ describe("privacyIDEA's environment", () => {
     })
   )
 
+  it.effect("says what is missing where a password alone takes the place of the file's connection", () =>
+    Effect.gen(function* () {
+      const alone = { EDUMFA_JOB_QUEUE_PASSWORD_FILE: "/secret", EDUMFA_JOB_QUEUE_USERNAME: "mfa" }
+      const files = (source: string) => ({ ...file(source), "/secret": "sesame" })
+      expect(yield* read(connection, files("PI_JOB_QUEUE_URL = 'redis://file'\n"), alone)).toBe(
+        "Missing: environment: EDUMFA_JOB_QUEUE_USERNAME and EDUMFA_JOB_QUEUE_PASSWORD_FILE take the place of the whole connection in the file (/etc/privacyidea/pi.cfg, line 1: PI_JOB_QUEUE_URL), and the host is missing; set PI_JOB_QUEUE_URL instead, or PI_JOB_QUEUE_HOST beside it, in the environment"
+      )
+      const user = { PI_JOB_QUEUE_USERNAME: "u" }
+      expect(yield* read(connection, files("PI_JOB_QUEUE_HOST = 'h'\n"), user)).toBe(
+        "Missing: environment: PI_JOB_QUEUE_USERNAME takes the place of the whole connection in the file (/etc/privacyidea/pi.cfg, line 1: PI_JOB_QUEUE_HOST), and the host is missing; set PI_JOB_QUEUE_URL instead, or PI_JOB_QUEUE_HOST beside it, in the environment"
+      )
+      // Nothing of the file is lost, or the host is given too.
+      expect(yield* read(connection, files("PI_JOB_QUEUE_USERNAME = 'v'\n"), user)).toStrictEqual({ username: "u" })
+      expect(yield* read(connection, files("A = 1\n"), user)).toStrictEqual({ username: "u" })
+      expect(
+        yield* read(connection, files("PI_JOB_QUEUE_HOST = 'h'\n"), { ...user, EDUMFA_JOB_QUEUE_HOST: "e" })
+      ).toStrictEqual({ host: "e", username: "u" })
+    })
+  )
+
   it.effect("is one configuration together with the file, as in Flask", () =>
     Effect.gen(function* () {
       expect(yield* read(connection, file("PI_JOB_QUEUE_HOST = 'h'\n"), url)).toBe(

@@ -41,6 +41,11 @@ export interface Settings {
 
 const urlKey = "EDUMFA_JOB_QUEUE_URL"
 
+const hostKey = "EDUMFA_JOB_QUEUE_HOST"
+
+/** A variable that says who we are, and not where Redis is. */
+const isCredential = (variable: string) => /_JOB_QUEUE_(?:USERNAME|PASSWORD)(?:_FILE)?$/.test(variable)
+
 /** Without it there is no queue, so it must not get lost in a module that the file imports. */
 const classKey = "EDUMFA_JOB_QUEUE_CLASS"
 
@@ -150,6 +155,24 @@ export const make = (
       detail: `${where}: ${first} and ${second} both name the connection; keep the URL or the single keys`
     })
 
+  /** A password alone would take the place of the host in the file: nobody means that. */
+  const checkReplaced = Effect.fnUntraced(function* (variables: ReadonlyArray<string>) {
+    if (!variables.every(isCredential)) return
+    const names = variables.map((variable) => variable.replace(/_FILE$/, ""))
+    for (const key of keys.connectionKeys) {
+      const found = yield* assigned(key)
+      if (Option.isNone(found) || names.some((name) => variablesOf(key).includes(name))) continue
+      const { name, where } = found.value
+      const given = `${variables.join(" and ")} ${variables.length === 1 ? "takes" : "take"}`
+      return yield* new EdumfaConfigError({
+        reason: "Missing",
+        detail:
+          `environment: ${given} the place of the whole connection in the file (${where}: ${name}), and the host is ` +
+          `missing; set ${nameOf(urlKey)} instead, or ${nameOf(hostKey)} beside it, in the environment`
+      })
+    }
+  })
+
   const refused = Option.toArray(file).flatMap(({ cfg, where }) =>
     [...cfg.assignments].flatMap(([name, assignment]) => {
       const reason = keys.refusal(keyOf(name), nameOf)
@@ -162,10 +185,11 @@ export const make = (
   const checkQueueKeys = Effect.gen(function* () {
     const [first] = refused
     if (first !== undefined) return yield* first
-    const [variable, other] = yield* connectionVariables
+    const variables = yield* connectionVariables
+    const [variable, other] = variables
     if (variable !== undefined && isUrl(variable) && other !== undefined)
       return yield* overDetermined("environment", variable, other)
-    if (variable !== undefined) return
+    if (variable !== undefined) return yield* checkReplaced(variables)
     const url = yield* assigned(urlKey)
     if (Option.isNone(url)) return
     for (const key of keys.connectionKeys) {

@@ -220,7 +220,7 @@ describe("layerConfig", () => {
     Effect.gen(function* () {
       const empty = { reason: "NotFound", message: "EDUMFA_ENCFILE is empty; set it to eduMFA's key file" }
       expect(failure(yield* Effect.flip(check))).toStrictEqual(empty)
-      expect(failure(yield* Effect.flip(Effect.provide(decrypt(sample), EncKey.layer(path))))).toStrictEqual(empty)
+      expect(failure(yield* Effect.flip(Effect.provide(decrypt(sample), layer(path))))).toStrictEqual(empty)
     }).pipe(Effect.provide([EdumfaConfig.layerValues({ EDUMFA_ENCFILE: path }), NodeFileSystem.layer]))
   )
 
