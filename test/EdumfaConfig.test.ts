@@ -335,9 +335,8 @@ describe("environment", () => {
       const file = "EDUMFA_JOB_QUEUE_HOST = 'h'\nEDUMFA_JOB_QUEUE_PASSWORD = f()\nEDUMFA_JOB_QUEUE_DB = 3\n"
       expect(yield* ask(connection, file, { EDUMFA_JOB_QUEUE_URL: "redis://e" })).toStrictEqual({ url: "redis://e" })
       expect(yield* ask(connection, file, { EDUMFA_JOB_QUEUE_PORT: "1" })).toStrictEqual({ port: 1 })
-      expect(yield* ask(connection, file, { EDUMFA_JOB_QUEUE_PASSWORD_FILE: "/run/secret" })).toStrictEqual({
-        password: "from a file"
-      })
+      const secret = { EDUMFA_JOB_QUEUE_DB: "1", EDUMFA_JOB_QUEUE_PASSWORD_FILE: "/run/secret" }
+      expect(yield* ask(connection, file, secret)).toStrictEqual({ db: 1, password: "from a file" })
       expect(yield* ask(connection, "EDUMFA_JOB_QUEUE_DB = 3\n", { EDUMFA_JOB_QUEUE_URL: "" })).toStrictEqual({ db: 3 })
       expect(
         yield* ask(connection, "EDUMFA_JOB_QUEUE_URL = 'redis://f'\nEDUMFA_JOB_QUEUE_HOST = 'h'", {
