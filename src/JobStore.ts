@@ -207,6 +207,8 @@ export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
     readonly counts: Effect.Effect<Counts, JobStoreError>
     /** How many workers gave a sign of life within the last lease and have not stopped since. */
     readonly workers: Effect.Effect<number, JobStoreError>
+    /** Fails where a worker could not write: a read-only replica, a right that is missing. Changes nothing. */
+    readonly writable: Effect.Effect<void, JobStoreError>
     /** Some of the messages of a place, at most `limit`, without taking them; of what waits the oldest comes first. */
     readonly peek: (place: Place, limit: number) => Effect.Effect<ReadonlyArray<Uint8Array>, JobStoreError>
     /**

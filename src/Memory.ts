@@ -223,6 +223,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       dead: state.dead.length
     })),
     workers: Effect.succeed(0),
+    writable: Effect.void,
     peek: (place, limit) => Effect.sync(() => state.peek(place, limit)),
     advance: () => Effect.succeed(0),
     arrival: Queue.take(arrivals),

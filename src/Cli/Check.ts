@@ -66,6 +66,10 @@ const inspect = (given: Given, asking: Set<string>) =>
     asking.delete("Redis")
     if (looked !== undefined && Either.isLeft(looked)) problems.push(withRemedy(looked.left, settings.nameOf))
     const waiting = looked === undefined ? undefined : Option.getOrUndefined(Either.getRight(looked))
+    // Who reads there learns nothing of it, and a worker would take nothing.
+    if (waiting !== undefined && Option.isSome(waiting.unwritable)) {
+      problems.push(withRemedy(waiting.unwritable.value, settings.nameOf))
+    }
     problems.push(...(waiting?.problems ?? []))
     notes.push(...(waiting?.notes ?? []))
     const place = Option.getOrUndefined(Option.map(value(given, "smtp"), placeOf))

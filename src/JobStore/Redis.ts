@@ -215,6 +215,7 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
         ),
       counts,
       workers: Effect.mapError(commands.run(scripts.workers, keys, {}), storeError),
+      writable: Effect.mapError(commands.run(scripts.writable, keys, {}), storeError),
       peek: (place, limit) => Effect.mapError(Peek.look(commands, keys, place, limit), storeError),
       advance: (isDue) => Effect.mapError(advance(isDue), storeError),
       arrival: asWorker(Effect.mapError(Arrival.make(blocking, keys, options.block), storeError)),

@@ -76,3 +76,14 @@ return alive()
 `,
   decode: number
 })
+
+/** Writes and changes nothing: it fails where a write would. */
+export const writable = Script.make({
+  name: "writable",
+  keys: keyNames,
+  args: [],
+  body: `
+return ${allowWrites}
+`,
+  decode: (reply) => Either.map(number(reply), () => undefined)
+})

@@ -328,6 +328,42 @@ ${keyFile}
     })
   )
 
+  it.scopedLive(
+    "finds a replica that takes no writes, and a user that may not write, though all can be looked at",
+    () =>
+      Effect.gen(function* () {
+        const primary = yield* RedisServer.make()
+        const mailServer = yield* SmtpServer.make()
+        yield* enqueueAll(primary.port, mailServer, [mail])
+        const replica = yield* RedisServer.make(["--replicaof", `127.0.0.1 ${primary.port}`])
+        const { use } = replica.connection
+        yield* use((client) => client.info("replication")).pipe(
+          Effect.repeat({ until: (info) => /^master_link_status:up/m.test(info) }),
+          Effect.timeout("10 seconds")
+        )
+        const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(replica.port, keyFile) })
+        const { code, said, stderr } = yield* check(replica, cwd)
+        expect(code).toBe(1)
+        expect(said).toContainEqual(expect.stringMatching(/^waiting {9}1, /))
+        expect(problemsOf(stderr)).toEqual([
+          "Redis answers READONLY You can't write against a read only replica; name the primary, write EDUMFA_JOB_QUEUE_URL = 'redis://host:port/db'"
+        ])
+        // A user who may only read is no better.
+        yield* primary.connection.use((client) =>
+          client.call("ACL", "SETUSER", "reader", "on", ">pw", "~*", "+@read", "+@scripting", "+info", "+time")
+        )
+        const reader = yield* Command.run(["check", "--config", "edumfa.cfg"], {
+          cwd,
+          env: { EDUMFA_JOB_QUEUE_URL: `redis://reader:pw@127.0.0.1:${primary.port}` }
+        })
+        expect(problemsOf(reader.stderr)).toEqual([
+          expect.stringMatching(
+            /^Redis answers (?:NOPERM|ERR The user).*; give its user the rights that the README lists$/
+          )
+        ])
+      })
+  )
+
   it.scopedLive("says of a Redis and its TLS what to write, and nothing of it twice", () =>
     Effect.gen(function* () {
       const redis = yield* RedisServer.make()

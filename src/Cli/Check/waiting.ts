@@ -35,6 +35,8 @@ export interface Waiting {
   readonly queue: string
   readonly counts: Counts
   readonly workers: number
+  /** Why a worker could not write; none: it could. */
+  readonly unwritable: Option.Option<JobStoreError>
   /** Milliseconds; undefined: it is not known, as of Python's ids. */
   readonly oldest: number | undefined
   readonly lookedAt: number
@@ -116,6 +118,7 @@ export const look = (
       queue: store.name,
       counts,
       workers: yield* store.workers,
+      unwritable: Either.getLeft(yield* Effect.either(store.writable)),
       oldest: oldest === undefined ? undefined : Option.getOrUndefined(Summary.age(codec, oldest, now)),
       lookedAt: messages.length,
       ...sort(messages, codec, jobs),
