@@ -2,12 +2,14 @@
  * Performs one job once: handler, outcome, one log line, metrics. The worker and the queue `None` share it.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { type Call, type End, type Attempt as JobAttempt, JobFailure, type Prepared } from "./Job.ts"
 import * as Metrics from "./Metrics.ts"
+import * as Monotonic from "./Monotonic.ts"
 import { Fields } from "./QueueLogger/Fields.ts"
 import { thrown } from "./QueueLogger/redact.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
@@ -51,8 +53,8 @@ export interface Input<out R> {
   readonly policy: RetryPolicy.RetryPolicy | undefined
   /** When the job is worthless or given up, milliseconds since the epoch; with an expiry of its own, that. */
   readonly endsAt: number
-  /** The time by which a job expires: a store's, where there is one. */
-  readonly now: Effect.Effect<number>
+  /** The time by which a job expires, milliseconds since the epoch: a store's, where there is one. */
+  readonly now: (clock: Clock.Clock) => number
 }
 
 /** A configuration fault costs no attempt, and nobody mends one within seconds. Milliseconds. */
@@ -72,7 +74,7 @@ const afterFailure = Effect.fnUntraced(function* <R>(
   const postponed = verdict === "Postponed"
   const counted = !postponed && verdict !== "Configuration"
   const wanted = failure.delay ?? (counted ? RetryPolicy.delay(policy, attempt.number) : configurationDelay)
-  const delay = yield* RetryPolicy.next(policy, { wanted, now: yield* now, endsAt })
+  const delay = yield* RetryPolicy.next(policy, { wanted, now: now(yield* Effect.clock), endsAt })
   if (Option.isSome(delay)) return { _tag: "Retry", delay: delay.value, counted, postponed, detail, remaining }
   return attempt.expiresAt === undefined
     ? dead(`given up: ${detail}`)
@@ -80,9 +82,6 @@ const afterFailure = Effect.fnUntraced(function* <R>(
 })
 
 const done: Outcome = { _tag: "Done" }
-
-const toOutcome = <R>(input: Input<R>, exit: Exit.Exit<void, JobFailure<Call>>): Effect.Effect<Outcome> =>
-  Exit.isSuccess(exit) ? Effect.succeed(done) : afterCause(input, exit.cause)
 
 const afterCause = Effect.fnUntraced(function* <R>(
   input: Input<R>,
@@ -147,27 +146,46 @@ const tooLate = <R>({ attempt }: Input<R>) =>
     ? "older than such a job may become before it is begun"
     : "its time was over before it was begun"
 
+/** Counts an attempt that has ended, logs it, and tells the job if it was the last one. */
+const finish = <R>(input: Input<R>, outcome: Outcome, millis: number): Effect.Effect<Outcome, never, R> => {
+  Metrics.unsafeAttempt(outcome._tag, millis)
+  const logged = Effect.as(log(input, outcome, millis), outcome)
+  return outcome._tag === "Dead" || outcome._tag === "Expired"
+    ? Effect.zipLeft(logged, end(input.prepared, outcome._tag, outcome.detail))
+    : logged
+}
+
+/** A handler that throws before it answers with an effect fails as one that does so later. */
+const handle = <R>({ attempt, prepared }: Input<R>): Effect.Effect<void, JobFailure<Call>, R> => {
+  try {
+    return prepared.perform(attempt)
+  } catch (defect) {
+    return Effect.die(defect)
+  }
+}
+
+type Handler<R> = Effect.Effect<void, JobFailure<Call>, R>
+
+/** Synchronous but for the handler and the log, for this is what a job costs beside its work. */
+const around = <R>(input: Input<R>, restore: (handler: Handler<R>) => Handler<R>): Effect.Effect<Outcome, never, R> =>
+  Effect.withFiberRuntime((fiber) => {
+    const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+    const startedAt = Monotonic.unsafeMillis(clock)
+    const finished = (outcome: Outcome) => finish(input, outcome, Monotonic.unsafeMillis(clock) - startedAt)
+    if (input.endsAt <= input.now(clock)) return finished({ _tag: "Expired", detail: tooLate(input) })
+    return Effect.matchCauseEffect(restore(handle(input)), {
+      onSuccess: () => finished(done),
+      onFailure: (cause) => Effect.flatMap(afterCause(input, cause), finished)
+    })
+  })
+
 /**
  * Performs the job; never fails, and is done only when it knows the outcome, even where the fiber is interrupted. The
  * caller annotates the logs with the job's id.
  */
 export const perform = <R>(input: Input<R>): Effect.Effect<Outcome, never, R> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      const clock = yield* Effect.clock
-      const startedAt = clock.unsafeCurrentTimeNanos()
-      const outcome: Outcome =
-        input.endsAt <= (yield* input.now)
-          ? { _tag: "Expired", detail: tooLate(input) }
-          : yield* Effect.flatMap(Effect.exit(restore(input.prepared.perform(input.attempt))), (exit) =>
-              toOutcome(input, exit)
-            )
-      const millis = Number((clock.unsafeCurrentTimeNanos() - startedAt) / 1_000_000n)
-      Metrics.unsafeAttempt(outcome._tag, millis)
-      yield* log(input, outcome, millis)
-      if (outcome._tag === "Dead" || outcome._tag === "Expired") {
-        yield* end(input.prepared, outcome._tag, outcome.detail)
-      }
-      return outcome
-    })
-  )
+  Effect.uninterruptibleMask((restore) => around(input, restore))
+
+/** The same on a fiber that is uninterruptible already; the handler decides what of it is not. */
+export const performUninterruptibly = <R>(input: Input<R>): Effect.Effect<Outcome, never, R> =>
+  around(input, (handler) => handler)

@@ -3,6 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
@@ -81,6 +82,7 @@ export interface Prepared<out R> {
 export interface Job<in A, out R> {
   readonly names: readonly [onTheWire: string, ...aliases: ReadonlyArray<string>]
   readonly encode: (args: A) => Effect.Effect<Call, ParseResult.ParseError>
+  /** Decided ({@link isDecided}) where the schema needs no fiber. */
   readonly prepare: (call: Call) => Effect.Effect<Prepared<R>, ParseResult.ParseError>
   /** Absent: the worker's. */
   readonly policy: RetryPolicy | undefined
@@ -91,29 +93,34 @@ export interface Job<in A, out R> {
 /** The jobs that a worker or the queue `None` can perform, by every name they have on the wire. */
 export interface Jobs<out R> extends ReadonlyMap<string, Job<never, R>> {}
 
+/** Whether an effect is its result already, as that of a schema that needs no fiber. */
+export const isDecided = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Either.Either<A, E> =>
+  Either.isEither(effect)
+
 /** Marks the issues whose message is ours: another's may repeat a value. */
 const ours = Symbol("edumfa-queue/Job/ours")
 
 const refuse = (ast: SchemaAST.AST, message: string) =>
-  Effect.fail(ParseResult.parseError(new ParseResult.Type(ast, ours, message)))
+  Either.left(ParseResult.parseError(new ParseResult.Type(ast, ours, message)))
 
 /** Names the arguments of a call as Python would: by position, then by keyword, none twice, none unknown. */
 const bind = (
   ast: SchemaAST.AST,
   params: ReadonlyArray<string>,
-  call: Call
-): Effect.Effect<Readonly<Record<string, unknown>>, ParseResult.ParseError> => {
-  if (call.args.length > params.length) {
-    return refuse(ast, `takes ${params.length} arguments, ${call.args.length} were given`)
+  { args, kwargs }: Call
+): Either.Either<Readonly<Record<string, unknown>>, ParseResult.ParseError> => {
+  if (args.length > params.length) {
+    return refuse(ast, `takes ${params.length} arguments, ${args.length} were given`)
   }
-  const named = new Map<string, unknown>()
-  for (const [index, value] of call.args.entries()) named.set(params[index] ?? "", value)
-  for (const [key, value] of Object.entries(call.kwargs)) {
-    if (!params.includes(key)) return refuse(ast, "a keyword argument that the job does not have")
-    if (named.has(key)) return refuse(ast, `two values for the argument ${key}`)
-    named.set(key, value)
+  const named: Record<string, unknown> = {}
+  for (let index = 0; index < args.length; index++) named[params[index] ?? ""] = args[index]
+  for (const key of Object.keys(kwargs)) {
+    const index = params.indexOf(key)
+    if (index === -1) return refuse(ast, "a keyword argument that the job does not have")
+    if (index < args.length) return refuse(ast, `two values for the argument ${key}`)
+    named[key] = kwargs[key]
   }
-  return Effect.succeed(Object.fromEntries(named))
+  return Either.right(named)
 }
 
 /** By position up to the first argument left out, the rest by keyword. */
@@ -167,20 +174,26 @@ export const make = <A, I extends { readonly [K in keyof I]: unknown }, R>(optio
           Effect.fail(new JobFailure({ verdict, reason, cause, delay, remaining: call }))
         )
   }
+  const prepared = (args: A): Prepared<R> => ({
+    perform: (attempt) => Effect.catchAll(run(args, attempt), remainingCall),
+    ended: (end) => options.ended?.(args, end) ?? Effect.void,
+    maxAge: options.maxAge?.(args)
+  })
   return {
     names: [options.name, ...(options.aliases ?? [])],
     policy: options.policy,
     timeout: options.timeout === undefined ? undefined : Duration.decode(options.timeout),
     encode,
-    prepare: (call) =>
-      bind(schema.ast, params, call).pipe(
-        Effect.flatMap((named) => decodeArgs(named)),
-        Effect.map((args) => ({
-          perform: (attempt) => Effect.catchAll(run(args, attempt), remainingCall),
-          ended: (end) => options.ended?.(args, end) ?? Effect.void,
-          maxAge: options.maxAge?.(args)
-        }))
-      )
+    prepare: (call) => {
+      const named = bind(schema.ast, params, call)
+      if (Either.isLeft(named)) return Either.left(named.left)
+      try {
+        const args = decodeArgs(named.right)
+        return isDecided(args) ? Either.map(args, prepared) : Effect.map(args, prepared)
+      } catch (defect) {
+        return Effect.die(defect)
+      }
+    }
   }
 }
 

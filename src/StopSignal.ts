@@ -10,7 +10,8 @@ export type StopReason = "Deadline" | "LeaseLost" | "Drain"
 /** Given at most once, with the first reason. One is made for every attempt, so it is plain and synchronous. */
 export class StopSignal {
   private given: StopReason | undefined
-  private readonly listeners = new Set<(reason: StopReason) => void>()
+  /** Made for the first of them: most attempts end before anybody listens. */
+  private listeners: Set<(reason: StopReason) => void> | undefined
 
   /** Absent: it is not given. */
   get reason(): StopReason | undefined {
@@ -21,15 +22,19 @@ export class StopSignal {
   unsafeGive(reason: StopReason): void {
     if (this.given !== undefined) return
     this.given = reason
-    for (const listener of this.listeners) listener(reason)
-    this.listeners.clear()
+    for (const listener of this.listeners ?? []) listener(reason)
+    this.listeners = undefined
   }
 
   /** Calls `listener` when the signal is given, at once where it was; answers with what takes that back. */
   unsafeListen(listener: (reason: StopReason) => void): () => void {
-    if (this.given !== undefined) listener(this.given)
-    else this.listeners.add(listener)
-    return () => this.listeners.delete(listener)
+    if (this.given !== undefined) {
+      listener(this.given)
+      return () => {}
+    }
+    this.listeners ??= new Set()
+    this.listeners.add(listener)
+    return () => this.listeners?.delete(listener)
   }
 }
 

@@ -18,15 +18,7 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Huey from "./Huey.ts"
 import type { Jobs } from "./Job.ts"
-import {
-  type BacklogDecision,
-  defaultLease,
-  type Grant,
-  JobStore,
-  type JobStoreError,
-  type OldBacklog,
-  type Settlement
-} from "./JobStore.ts"
+import { type BacklogDecision, defaultLease, JobStore, type JobStoreError, type OldBacklog } from "./JobStore.ts"
 import { thrown } from "./QueueLogger/redact.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 import * as Drain from "./Worker/Drain.ts"
@@ -138,20 +130,6 @@ export const config: Config.Config<Pick<Options, "timeout" | "grace" | "heartbea
     }))
   )
 
-/** A job that the worker itself failed at waits so long, milliseconds: nobody mends a program within seconds. */
-const mistakeDelay = 60_000
-
-/** What becomes of a job when our own code fails at it: it is not lost, and not kept for ever. */
-const afterMistake = (grant: Grant, maxAge: Duration.Duration, now: number): Settlement => {
-  const { lease, attempts, deliveries, firstTakenAt } = grant
-  const detail = "the worker failed at it"
-  if (now < firstTakenAt + Duration.toMillis(maxAge)) {
-    return { _tag: "Retry", lease, delay: mistakeDelay, counted: true, detail }
-  }
-  const of = { jobId: undefined, job: undefined, attempts, deliveries, firstTakenAt }
-  return { _tag: "Dead", lease, letter: { ...of, reason: "Failed", detail } }
-}
-
 /** Beside the loop nothing may end for ever by a mistake, unseen. */
 const lasting = <A, E>(what: string, effect: Effect.Effect<A, E>): Effect.Effect<void> =>
   Effect.catchAllCause(Effect.asVoid(effect), (cause) =>
@@ -169,22 +147,13 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
   const storeTime = yield* StoreTime.make
   const inHand = new InHand(slots, yield* Queue.sliding<void>(1), yield* Queue.sliding<void>(1))
   const outage = yield* Outage.make(options.storeWait === undefined ? undefined : Duration.decode(options.storeWait))
-  const perform = Performer.make(jobs, { codec, policy, now: storeTime.now })
   const turn = Turn.make({
     store,
     storeTime,
     inHand,
     codec,
     timeout: Duration.toMillis(options.timeout ?? defaultTimeout),
-    work: (grant, hand) =>
-      Effect.map(perform(grant, hand), Option.getOrUndefined).pipe(
-        Effect.catchAllCause((cause) =>
-          Effect.logError(`the worker failed at a job: ${thrown(cause)}`).pipe(
-            Effect.zipRight(storeTime.now),
-            Effect.map((now) => afterMistake(grant, policy.maxAge, now))
-          )
-        )
-      )
+    work: Performer.make(jobs, { codec, policy, storeTime })
   })
   const turns = yield* Effect.makeSemaphore(maxExchanges)
   const take = turns.withPermits(1)(turn.take)

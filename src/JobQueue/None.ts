@@ -37,7 +37,7 @@ export const make = <R>(jobs: Job.Jobs<R>): Effect.Effect<Context.Tag.Service<Jo
         attempt: { jobId, number: 1, firstTakenAt: now, expiresAt, stop: StopSignal.never },
         policy: undefined,
         endsAt: expiresAt ?? Number.POSITIVE_INFINITY,
-        now: Clock.currentTimeMillis
+        now: (clock) => clock.unsafeCurrentTimeMillis()
       }).pipe(Effect.annotateLogs("id", jobId), Effect.provide(context))
       switch (outcome._tag) {
         case "Done":

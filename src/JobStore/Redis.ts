@@ -167,9 +167,9 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
     ): Effect.Effect<Exchange, JobStoreError> =>
       Effect.flatMap(Effect.zip(random, scheduleOffset), ([nonce, schedule_offset]) => {
         const told = unanswered
-        const args = { ...limits, free, suspects, nonce, schedule_offset, unanswered: told.join(" ") }
-        const wire = settlements.flatMap((settlement) => Settling.encode(settlement, options.scheduleOffset))
-        return commands.run(exchangeScript, keys, args, wire).pipe(
+        const { done, rest } = Settling.encode(settlements, options.scheduleOffset)
+        const args = { ...limits, done, free, suspects, nonce, schedule_offset, unanswered: told.join(" ") }
+        return commands.run(exchangeScript, keys, args, rest).pipe(
           Effect.onError(() =>
             Effect.sync(() => {
               unanswered = named([...unanswered, nonce])

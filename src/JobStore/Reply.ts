@@ -10,7 +10,7 @@ type Row = ReadonlyArray<unknown>
 const rows = (value: unknown): ReadonlyArray<Row> | undefined =>
   Array.isArray(value) && value.every((row): row is Row => Array.isArray(row)) ? value : undefined
 
-const text = (value: unknown): string => (value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : "")
+const text = (value: unknown): string | undefined => (Buffer.isBuffer(value) ? value.toString("latin1") : undefined)
 
 /** A grant or a burial as the script answers it. */
 interface Held {
@@ -22,14 +22,30 @@ interface Held {
   readonly bytes: Uint8Array
 }
 
-const held = (row: Row): Held => ({
-  id: text(row[0]),
-  token: text(row[1]),
+const buriedRow = (row: Row): Held => ({
+  id: text(row[0]) ?? "",
+  token: text(row[1]) ?? "",
   deliveries: Number(row[2]),
   attempts: Number(row[3]),
   firstTakenAt: Number(row[4]),
   bytes: row[5] instanceof Uint8Array ? row[5] : new Uint8Array()
 })
+
+/** Grants: of each a line `id token deliveries attempts firstTakenAt` in one text, and its message. */
+const granted = (text: string | undefined, bodies: unknown): ReadonlyArray<Held> | undefined => {
+  const heads = text === undefined || text === "" ? [] : text.split("\n")
+  if (text === undefined || !Array.isArray(bodies) || bodies.length !== heads.length) return undefined
+  const grants: Array<Held> = []
+  for (const [index, head] of heads.entries()) {
+    const bytes: unknown = bodies[index]
+    const [id, token, deliveries, attempts, firstTakenAt] = head.split(" ")
+    if (!(bytes instanceof Uint8Array) || id === undefined || token === undefined) return undefined
+    const numbers = { deliveries: Number(deliveries), attempts: Number(attempts), firstTakenAt: Number(firstTakenAt) }
+    if (Number.isNaN(numbers.deliveries + numbers.attempts + numbers.firstTakenAt)) return undefined
+    grants.push({ id, token, ...numbers, bytes })
+  }
+  return grants
+}
 
 export interface Reply {
   readonly settled: ReadonlyArray<boolean>
@@ -43,10 +59,12 @@ export interface Reply {
 /** Reads an answer, or says what is wrong with it. */
 export const decode = (reply: unknown): Either.Either<Reply, string> => {
   if (!Array.isArray(reply)) return Either.left("not a list")
-  const [settled, grants, buried] = [numbers(reply[0]), rows(reply[1]), rows(reply[2])]
-  const [duplicates, nextDue, now] = numbers(reply.slice(3)) ?? []
+  const [count, tooLate, heads, bodies, graves]: ReadonlyArray<unknown> = reply
+  const [late, grants, buried] = [numbers(tooLate), granted(text(heads), bodies), rows(graves)]
+  const [duplicates, nextDue, now] = numbers(reply.slice(5)) ?? []
   if (
-    settled === undefined ||
+    typeof count !== "number" ||
+    late === undefined ||
     grants === undefined ||
     buried === undefined ||
     duplicates === undefined ||
@@ -55,10 +73,12 @@ export const decode = (reply: unknown): Either.Either<Reply, string> => {
   ) {
     return Either.left("not a list of settlements, grants, burials and three numbers")
   }
+  const settled = new Array<boolean>(count).fill(true)
+  for (const place of late) settled[place - 1] = false
   return Either.right({
-    settled: settled.map((flag) => flag === 1),
-    grants: grants.map(held),
-    buried: buried.map(held),
+    settled,
+    grants,
+    buried: buried.map(buriedRow),
     duplicates,
     nextDueIn: nextDue < 0 ? undefined : nextDue,
     now

@@ -66,6 +66,12 @@ local function is_full(bytes)
 end
 `
 
+/** How many expired leases, old digests or old letters one call looks at: bounds the time of a call. */
+export const batch = 64
+
+/** Values that one command is given: Lua's stack takes some thousands. Even, for some are pairs. */
+export const atOnce = 1_000
+
 /** So many lines of a job's history are kept, the last ones. */
 const historyLines = 10
 
@@ -84,15 +90,26 @@ local function read_meta(id)
   local token, deliveries, attempts, first = string.match(meta, '^([^|]*)|(%d+)|(%d+)|(%d+)$')
   return { token = token, deliveries = tonumber(deliveries), attempts = tonumber(attempts), first = tonumber(first) }
 end
-local function write_meta(id, token, meta)
-  redis.call('HSET', key_meta, id,
-    string.format('%s|%d|%d|%.0f', token, math.max(0, meta.deliveries), meta.attempts, meta.first))
+local function meta_text(token, meta)
+  return string.format('%s|%d|%d|%.0f', token, math.max(0, meta.deliveries), meta.attempts, meta.first)
 end
+local function write_meta(id, token, meta) redis.call('HSET', key_meta, id, meta_text(token, meta)) end
 local function forget(id)
   redis.call('ZREM', key_inflight, id)
   redis.call('HDEL', key_job, id)
   redis.call('HDEL', key_meta, id)
   redis.call('HDEL', key_history, id)
+end
+local function write_all(command, key, values)
+  for i = 1, #values, ${atOnce} do
+    redis.call(command, key, unpack(values, i, math.min(i + ${atOnce - 1}, #values)))
+  end
+end
+local function forget_all(ids)
+  write_all('ZREM', key_inflight, ids)
+  write_all('HDEL', key_job, ids)
+  write_all('HDEL', key_meta, ids)
+  write_all('HDEL', key_history, ids)
 end
 local function delay(id, meta, due)
   write_meta(id, '', meta)

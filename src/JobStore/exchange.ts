@@ -2,18 +2,16 @@
  * The script of the take loop: settles, reclaims and grants in one call.
  */
 import * as Script from "../Redis/Script.ts"
-import { allowWrites, custody, keyNames } from "./custody.ts"
+import { allowWrites, batch, custody, keyNames } from "./custody.ts"
+import { granting } from "./Granting.ts"
 import { decode } from "./Reply.ts"
 import * as Settling from "./Settling.ts"
-
-/** How many expired leases, old digests or old letters one call looks at: bounds the time of a call. */
-const batch = 64
 
 /**
  * Settles, reclaims, grants.
  *
  * A settlement is `D id token`, `R id token delay counted bytes detail`, `S id token score due`, `X id token letter` or
- * `L id token`, padded to seven. It works for the holder of the token only. What goes back to huey's schedule (`S`) with a
+ * `L id token`, padded to seven; those of jobs that are done and come first are a line `id token` each of one argument. It works for the holder of the token only. What goes back to huey's schedule (`S`) with a
  * score that is due now, for clocks are about to change there, would be granted again at once: it waits here instead.
  *
  * Grants come from: expired leases and due retries (at most half of what is free while fresh messages wait, so that
@@ -23,6 +21,8 @@ const batch = 64
  * Exchanges whose answers got lost are named in the next one (`unanswered`, nonces with blanks between): what the last two of
  * them granted is taken back at once and does not wait for the end of its leases.
  *
+ * Whatever is written of several messages is written by one command: a call costs Redis more than what it does.
+ *
  * A script that fails halfway is not undone. So the types of the keys are checked first, and whatever is taken from a key
  * is written to its new place before: a command that an ACL denies loses no message.
  */
@@ -30,6 +30,7 @@ export const exchange = Script.make({
   name: "exchange",
   keys: keyNames,
   args: [
+    "done",
     "free",
     "suspects",
     "suspect_from",
@@ -77,42 +78,7 @@ local function bury(letter, id)
   forget(id)
 end
 
-local settled = {}
-for i = first_rest, #ARGV, ${Settling.width} do
-  local kind, id, token = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local meta = read_meta(id)
-  if not meta or meta.token ~= token then
-    settled[#settled + 1] = 0
-  else
-    settled[#settled + 1] = 1
-    if kind == 'D' then
-      forget(id)
-    elseif kind == 'R' then
-      if ARGV[i + 6] ~= '' then note(id, meta.attempts + 1, ARGV[i + 6]) end
-      if ARGV[i + 4] == '1' then meta.attempts = meta.attempts + 1 end
-      meta.deliveries = 0
-      if ARGV[i + 5] ~= '' then redis.call('HSET', key_job, id, ARGV[i + 5]) end
-      delay(id, meta, now + tonumber(ARGV[i + 3]))
-    elseif kind == 'S' then
-      local bytes = redis.call('HGET', key_job, id)
-      if bytes and tonumber(ARGV[i + 3]) > now / 1000 + arg_schedule_offset then
-        redis.call('ZADD', key_schedule, ARGV[i + 3], bytes)
-        -- Or it would be taken for a resend when its time has come.
-        redis.call('ZREM', key_seen, redis.sha1hex(bytes))
-        forget(id)
-      else
-        meta.deliveries = 0
-        delay(id, meta, tonumber(ARGV[i + 4]))
-      end
-    elseif kind == 'X' then
-      bury(ARGV[i + 3], id)
-    else
-      meta.deliveries = meta.deliveries - 1
-      give_back(id, meta)
-    end
-  end
-end
-
+${Settling.settling}
 local answers = arg_unanswered ~= '' and redis.pcall('GET', key_answer)
 for answer in string.gmatch(type(answers) == 'string' and answers or '', '[^\\n]+') do
   if string.find(' ' .. arg_unanswered .. ' ', ' ' .. string.match(answer, '^%S+') .. ' ', 1, true) then
@@ -142,58 +108,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key_inflight, '-inf', now, 'LIMI
   end
 end
 
-local grants, granted, duplicates = {}, {}, 0
-local need = tonumber(arg_free)
-local function grant(id, meta, bytes)
-  local token = redis.call('HINCRBY', key_counters, 'fence', 1) .. ':' .. arg_nonce
-  meta.deliveries = meta.deliveries + 1
-  write_meta(id, token, meta)
-  redis.call('ZADD', key_inflight, score(now + arg_lease), id)
-  grants[#grants + 1] = { id, token, meta.deliveries, meta.attempts, meta.first, bytes }
-  granted[#granted + 1] = id .. '=' .. token
-  need = need - 1
-end
-local function grant_new(bytes)
-  local digest = redis.sha1hex(bytes)
-  local seen = redis.call('ZSCORE', key_seen, digest)
-  if seen and now - seen < tonumber(arg_seen_age) then
-    duplicates = duplicates + 1
-    return
-  end
-  local id = redis.call('HINCRBY', key_counters, 'sequence', 1) .. ':' .. arg_nonce
-  redis.call('HSET', key_job, id, bytes)
-  grant(id, { deliveries = 0, attempts = 0, first = now }, bytes)
-  redis.call('ZADD', key_seen, score(now), digest)
-end
--- Suspects beyond what is allowed are passed by: they stand in front of the others, for they were taken long ago.
-local suspects, passed = tonumber(arg_suspects), 0
-local function grant_delayed(limit)
-  if limit < 1 then return end
-  passed = 0
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key_delayed, '-inf', now, 'LIMIT', 0, limit + ${batch})) do
-    if limit < 1 then break end
-    local meta, bytes = read_meta(id), redis.call('HGET', key_job, id)
-    local is_suspect = meta and meta.deliveries + 1 >= tonumber(arg_suspect_from)
-    if is_suspect and suspects < 1 then
-      passed = passed + 1
-    else
-      if is_suspect then suspects = suspects - 1 end
-      if meta and bytes then
-        grant(id, meta, bytes)
-        limit = limit - 1
-      end
-      redis.call('ZREM', key_delayed, id)
-    end
-  end
-end
-local function grant_scheduled(limit)
-  local due = now / 1000 + arg_schedule_offset
-  for _, bytes in ipairs(redis.call('ZRANGEBYSCORE', key_schedule, '-inf', due, 'LIMIT', 0, limit)) do
-    grant_new(bytes)
-    redis.call('ZREM', key_schedule, bytes)
-  end
-end
-
+${granting}
 if need > 0 then
   local fresh = redis.call('LLEN', key_arrived) + redis.call('LLEN', key_queue) > 0
   -- The odd one goes to retries in half of the calls, so that one slot serves both kinds.
@@ -203,10 +118,15 @@ if need > 0 then
   -- A resend stands beside its message: so many are left out in one call, lest a flood of them hold Redis up.
   for _, list in ipairs({ key_arrived, key_queue }) do
     while need > 0 and duplicates < ${batch} do
-      local bytes = redis.call('LINDEX', list, -1)
-      if not bytes then break end
-      grant_new(bytes)
-      redis.call('LTRIM', list, 0, -2)
+      local oldest = redis.call('LRANGE', list, -math.min(need, ${batch}), -1)
+      if #oldest == 0 then break end
+      local left = #oldest
+      while left > 0 and duplicates < ${batch} do
+        grant_new(oldest[left])
+        left = left - 1
+      end
+      write_grants()
+      redis.call('LTRIM', list, 0, left - #oldest - 1)
     end
   end
   grant_delayed(need)
@@ -232,7 +152,7 @@ local leased = redis.call('ZRANGE', key_inflight, 0, 0, 'WITHSCORES')
 if leased[2] then earlier(tonumber(leased[2])) end
 local scheduled = redis.call('ZRANGE', key_schedule, 0, 0, 'WITHSCORES')
 if scheduled[2] then earlier((tonumber(scheduled[2]) - arg_schedule_offset) * 1000) end
-return { settled, grants, buried, duplicates, next_due, now }
+return { count, late, table.concat(heads, '\\n'), bodies, buried, duplicates, next_due, now }
 `,
   decode
 })

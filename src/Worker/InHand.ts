@@ -23,15 +23,37 @@ export interface Known {
   readonly job: string
 }
 
-interface Hand extends Handle {
-  readonly lease: Lease
-  /** It is under suspicion of killing its workers. */
-  readonly isSuspect: boolean
+/** A job under its lease. */
+export class Hand implements Handle {
+  readonly grant: Grant
+  readonly stop = StopSignal.unsafeMake()
+  /** Monotonic milliseconds. */
+  private readonly begunAt: number
   /** Monotonic milliseconds. */
   deadline: number
-  job: Known | undefined
-  fiber: Fiber.RuntimeFiber<unknown> | undefined
-  interrupted: boolean
+  job: Known | undefined = undefined
+  fiber: Fiber.RuntimeFiber<unknown> | undefined = undefined
+  interrupted = false
+
+  constructor(grant: Grant, begunAt: number, timeout: number) {
+    this.grant = grant
+    this.begunAt = begunAt
+    this.deadline = begunAt + timeout
+  }
+
+  get lease(): Lease {
+    return this.grant.lease
+  }
+
+  /** It is under suspicion of killing its workers. */
+  get isSuspect(): boolean {
+    return this.grant.deliveries >= suspectFrom
+  }
+
+  known(job: Known, own: Duration.Duration | undefined): void {
+    this.job = job
+    if (own !== undefined) this.deadline = this.begunAt + Duration.toMillis(own)
+  }
 }
 
 /** How long a handler that was told to stop may go on before its fiber is interrupted. Milliseconds. */
@@ -164,40 +186,22 @@ export class InHand {
     this.settle({ _tag: "Released", lease: grant.lease })
   }
 
-  /** Starts work on a grant in a fiber of its own, at monotonic milliseconds `now`, which may take `timeout`. */
-  start<R>(
-    grant: Grant,
-    now: number,
-    timeout: number,
-    work: (hand: Handle) => Effect.Effect<Settlement | undefined, never, R>
-  ): Effect.Effect<void, never, R> {
-    const hand: Hand = {
-      lease: grant.lease,
-      isSuspect: grant.deliveries >= suspectFrom,
-      stop: StopSignal.unsafeMake(),
-      deadline: now + timeout,
-      job: undefined,
-      fiber: undefined,
-      interrupted: false,
-      known: (job, own) => {
-        hand.job = job
-        if (own !== undefined) hand.deadline = now + Duration.toMillis(own)
-      }
-    }
+  /** Takes a grant into a slot, at monotonic milliseconds `now`: an attempt at it may take `timeout`. */
+  hold(grant: Grant, now: number, timeout: number): Hand {
+    const hand = new Hand(grant, now, timeout)
     this.hands.set(grant.lease.token, hand)
-    const finish = (settlement: Settlement | undefined) =>
-      Effect.suspend(() => {
-        this.hands.delete(grant.lease.token)
-        if (settlement !== undefined) {
-          if (hand.job !== undefined) this.jobs.set(settlement, hand.job)
-          this.settle(settlement)
-        }
-        if (this.isRoomy) Queue.unsafeOffer(this.roomy, undefined)
-        return Queue.offer(this.changed, undefined)
-      })
-    return Effect.map(Effect.forkDaemon(Effect.flatMap(work(hand), finish)), (fiber) => {
-      hand.fiber = fiber
-    })
+    return hand
+  }
+
+  /** An attempt has ended; absent: there is nothing to settle. */
+  finish(hand: Hand, settlement: Settlement | undefined): void {
+    this.hands.delete(hand.lease.token)
+    if (settlement !== undefined) {
+      if (hand.job !== undefined) this.jobs.set(settlement, hand.job)
+      this.settle(settlement)
+    }
+    if (this.isRoomy) Queue.unsafeOffer(this.roomy, undefined)
+    Queue.unsafeOffer(this.changed, undefined)
   }
 
   private settle(settlement: Settlement): void {

@@ -1,12 +1,12 @@
 /**
  * From a granted message to its settlement: decoded, due, known, its arguments accepted, performed.
  */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as FiberRef from "effect/FiberRef"
-import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
+import type * as ParseResult from "effect/ParseResult"
 import * as Attempt from "../Attempt.ts"
 import * as Huey from "../Huey.ts"
 import * as Job from "../Job.ts"
@@ -20,15 +20,16 @@ import {
   type Settlement
 } from "../JobStore.ts"
 import { Fields } from "../QueueLogger/Fields.ts"
+import { thrown } from "../QueueLogger/redact.ts"
 import type { RetryPolicy } from "../RetryPolicy.ts"
 import type { Handle } from "./InHand.ts"
+import type { StoreTime } from "./StoreTime.ts"
 
 export interface Options {
   readonly codec: Huey.Codec
   /** For jobs that bring none. */
   readonly policy: RetryPolicy
-  /** The store's time, milliseconds since the epoch. */
-  readonly now: Effect.Effect<number>
+  readonly storeTime: StoreTime
 }
 
 type Known = Pick<DeadLetter, "jobId" | "job">
@@ -58,31 +59,31 @@ const settle = <R>(
   message: Huey.Message,
   { ended }: Job.Prepared<R>,
   outcome: Attempt.Outcome
-): Effect.Effect<Option.Option<Settlement>, never, R> => {
+): Effect.Effect<Settlement | undefined, never, R> => {
   const { lease } = grant
   const known = { jobId: message.id, job: message.name }
   switch (outcome._tag) {
     case "Done":
     case "Released":
-      return Effect.succeedSome({ _tag: outcome._tag, lease })
+      return Effect.succeed({ _tag: outcome._tag, lease })
     case "Retry": {
       const { counted, delay, detail, postponed, remaining } = outcome
       const retry = { _tag: outcome._tag, lease, delay, counted, ...(postponed ? {} : { detail }) }
-      if (remaining === undefined) return Effect.succeedSome(retry)
+      if (remaining === undefined) return Effect.succeed(retry)
       return Either.match(codec.encode(Huey.withCall(message, remaining)), {
-        onRight: (bytes) => Effect.succeedSome({ ...retry, bytes }),
+        onRight: (bytes) => Effect.succeed({ ...retry, bytes }),
         onLeft: (error) => {
           const why = `what remains of it cannot be written: ${error.detail}`
-          return Effect.zipLeft(Effect.asSome(reject(grant, known, "Failed", why)), Attempt.end({ ended }, "Dead", why))
+          return Effect.zipLeft(reject(grant, known, "Failed", why), Attempt.end({ ended }, "Dead", why))
         }
       })
     }
     case "Dead":
-      return Effect.succeedSome(bury(grant, known, "Failed", outcome.detail))
+      return Effect.succeed(bury(grant, known, "Failed", outcome.detail))
     case "Expired":
-      return Effect.succeedSome(bury(grant, known, "Expired", outcome.detail))
+      return Effect.succeed(bury(grant, known, "Expired", outcome.detail))
     case "LostLease":
-      return Effect.succeedNone
+      return Effect.succeed(undefined)
   }
 }
 
@@ -100,58 +101,104 @@ const thrower = (defect: unknown): Job.Prepared<never> => ({
   maxAge: undefined
 })
 
-/** Performs what was granted, on a fiber of its own; none where the lease is lost, so that there is nothing to settle. */
-export const make =
-  <R>(jobs: Job.Jobs<R>, options: Options) =>
-  (grant: Grant, hand: Handle): Effect.Effect<Option.Option<Settlement>, never, R> =>
-    Effect.gen(function* () {
-      const decoded = options.codec.decode(grant.bytes)
-      if (Either.isLeft(decoded)) {
-        const { reason, detail } = decoded.left
-        const nothing = { jobId: undefined, job: undefined }
-        return Option.some(yield* reject(grant, nothing, "Undecodable", `${reason}: ${detail}`))
-      }
-      const message = decoded.right
-      // On a fiber of the job's own: nothing has to be put back.
-      yield* FiberRef.update(FiberRef.currentLogAnnotations, (all) => HashMap.set(all, "id", message.id))
-      const known = { jobId: message.id, job: message.name }
-      const job = jobs.get(message.name)
-      hand.known(known, job?.timeout)
-      if (grant.deliveries > maxDeliveries) return Option.some(yield* reject(grant, known, "Poison", poisonDetail))
-      const now = yield* options.now
-      if (message.eta !== undefined && message.eta > now) {
-        return Option.some<Settlement>({ _tag: "Scheduled", lease: grant.lease, dueAt: message.eta })
-      }
-      if (job === undefined) {
-        return Option.some(yield* reject(grant, known, "UnknownJob", "no job of this worker has this name"))
-      }
-      const prepared = yield* Effect.either(job.prepare(message.call)).pipe(
-        Effect.catchAllDefect((defect) => Effect.succeed(Either.right<Job.Prepared<R>>(thrower(defect))))
+/** A job that the worker itself failed at waits so long, milliseconds: nobody mends a program within seconds. */
+const mistakeDelay = 60_000
+
+/** What becomes of a job when our own code fails at it: it is not lost, and not kept for ever. */
+const afterMistake = (grant: Grant, maxAge: Duration.Duration, now: number): Settlement => {
+  const { lease, firstTakenAt } = grant
+  const detail = "the worker failed at it"
+  return now < firstTakenAt + Duration.toMillis(maxAge)
+    ? { _tag: "Retry", lease, delay: mistakeDelay, counted: true, detail }
+    : bury(grant, { jobId: undefined, job: undefined }, "Failed", detail)
+}
+
+/**
+ * Performs what was granted, on a fiber of its own that is uninterruptible and logs for this job alone; none where the
+ * lease is lost, so that there is nothing to settle. Reads the message at once, so that the hand knows the job before.
+ */
+export const make = <R>(
+  jobs: Job.Jobs<R>,
+  options: Options
+): ((grant: Grant, hand: Handle) => Effect.Effect<Settlement | undefined, never, R>) => {
+  const { codec, storeTime } = options
+
+  const attempt = (
+    grant: Grant,
+    hand: Handle,
+    message: Huey.Message,
+    job: Job.Job<never, R>,
+    prepared: Job.Prepared<R>
+  ) => {
+    const policy = job.policy ?? options.policy
+    const performed = Attempt.performUninterruptibly({
+      name: message.name,
+      prepared,
+      attempt: {
+        jobId: message.id,
+        number: grant.attempts + 1,
+        firstTakenAt: grant.firstTakenAt,
+        expiresAt: message.expiresAt,
+        stop: hand.stop
+      },
+      policy,
+      endsAt: message.expiresAt ?? bornAt(grant, message) + Duration.toMillis(prepared.maxAge ?? policy.maxAge),
+      now: storeTime.unsafeNow
+    })
+    return Effect.flatMap(performed, (outcome) => settle(options, grant, message, prepared, outcome))
+  }
+
+  const perform = (grant: Grant, hand: Handle): Effect.Effect<Settlement | undefined, never, R> => {
+    const decoded = codec.decode(grant.bytes)
+    if (Either.isLeft(decoded)) {
+      const { reason, detail } = decoded.left
+      return reject(grant, { jobId: undefined, job: undefined }, "Undecodable", `${reason}: ${detail}`)
+    }
+    const message = decoded.right
+    const known = { jobId: message.id, job: message.name }
+    const job = jobs.get(message.name)
+    hand.known(known, job?.timeout)
+    if (grant.deliveries > maxDeliveries) return reject(grant, known, "Poison", poisonDetail)
+    const { eta } = message
+    if (eta !== undefined) {
+      const scheduled: Settlement = { _tag: "Scheduled", lease: grant.lease, dueAt: eta }
+      return Effect.flatMap(storeTime.now, (now) =>
+        eta > now ? Effect.succeed(scheduled) : begin(grant, hand, message, job)
       )
-      if (Either.isLeft(prepared)) {
-        return Option.some(yield* reject(grant, known, "InvalidArguments", Job.explain(prepared.left)))
-      }
-      if (grant.deliveries > 1) {
-        yield* Effect.logWarning(
-          "redelivered: its last worker gave no answer, so that it may be done twice",
-          new Fields({ job: message.name, delivery: grant.deliveries })
-        )
-      }
-      const policy = job.policy ?? options.policy
-      const outcome = yield* Attempt.perform({
-        name: message.name,
-        prepared: prepared.right,
-        attempt: {
-          jobId: message.id,
-          number: grant.attempts + 1,
-          firstTakenAt: grant.firstTakenAt,
-          expiresAt: message.expiresAt,
-          stop: hand.stop
-        },
-        policy,
-        endsAt: message.expiresAt ?? bornAt(grant, message) + Duration.toMillis(prepared.right.maxAge ?? policy.maxAge),
-        now: options.now
-      })
-      return yield* settle(options, grant, message, prepared.right, outcome)
-      // All around a handler is uninterruptible, so that an outcome is always settled.
-    }).pipe(Effect.uninterruptible)
+    }
+    return begin(grant, hand, message, job)
+  }
+
+  const begin = (grant: Grant, hand: Handle, message: Huey.Message, job: Job.Job<never, R> | undefined) => {
+    const known = { jobId: message.id, job: message.name }
+    if (job === undefined) return reject(grant, known, "UnknownJob", "no job of this worker has this name")
+    const refuse = (error: ParseResult.ParseError) => reject(grant, known, "InvalidArguments", Job.explain(error))
+    const accepted = (prepared: Job.Prepared<R>) => {
+      if (grant.deliveries <= 1) return attempt(grant, hand, message, job, prepared)
+      const warning = Effect.logWarning(
+        "redelivered: its last worker gave no answer, so that it may be done twice",
+        new Fields({ job: message.name, delivery: grant.deliveries })
+      )
+      return Effect.zipRight(warning, attempt(grant, hand, message, job, prepared))
+    }
+    const prepared = job.prepare(message.call)
+    if (Job.isDecided(prepared)) return Either.isLeft(prepared) ? refuse(prepared.left) : accepted(prepared.right)
+    return Effect.catchAllDefect(prepared, (defect) => Effect.succeed<Job.Prepared<R>>(thrower(defect))).pipe(
+      Effect.matchEffect({ onFailure: refuse, onSuccess: accepted })
+    )
+  }
+
+  const mistake = (grant: Grant, cause: Cause.Cause<never>) =>
+    Effect.zipRight(
+      Effect.logError(`the worker failed at a job: ${thrown(cause)}`),
+      Effect.map(storeTime.now, (now) => afterMistake(grant, options.policy.maxAge, now))
+    )
+
+  return (grant, hand) => {
+    try {
+      return Effect.catchAllCause(perform(grant, hand), (cause) => mistake(grant, cause))
+    } catch (defect) {
+      return mistake(grant, Cause.die(defect))
+    }
+  }
+}

@@ -8,6 +8,8 @@ import * as Monotonic from "../Monotonic.ts"
 export interface StoreTime {
   /** Milliseconds since the epoch. Before the store's first answer by the worker's own clock. */
   readonly now: Effect.Effect<number>
+  /** The same by a clock that is at hand: an effect would cost each attempt as much as a part of it. */
+  readonly unsafeNow: (clock: Clock.Clock) => number
   /** The store just said that it is this late. */
   readonly sync: (now: number) => Effect.Effect<void>
 }
@@ -18,6 +20,7 @@ export const make: Effect.Effect<StoreTime> = Effect.map(
     let offset = initial
     return {
       now: Effect.map(Monotonic.millis, (steady) => steady + offset),
+      unsafeNow: (clock) => Monotonic.unsafeMillis(clock) + offset,
       sync: (now) =>
         Effect.map(Monotonic.millis, (steady) => {
           offset = now - steady

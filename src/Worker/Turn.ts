@@ -6,12 +6,18 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as HashMap from "effect/HashMap"
 import * as Queue from "effect/Queue"
+import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Huey from "../Huey.ts"
 import type { Buried, Exchange, Grant, JobStore, JobStoreError, Settlement } from "../JobStore.ts"
 import * as Metrics from "../Metrics.ts"
 import * as Monotonic from "../Monotonic.ts"
-import type { Asking, Handle, InHand } from "./InHand.ts"
+import type { Asking, Hand, Handle, InHand } from "./InHand.ts"
 import type { StoreTime } from "./StoreTime.ts"
 
 export interface Options<out R> {
@@ -21,6 +27,7 @@ export interface Options<out R> {
   readonly codec: Huey.Codec
   /** What an attempt may take, milliseconds. */
   readonly timeout: number
+  /** Begins an attempt, on a fiber that is uninterruptible. */
   readonly work: (grant: Grant, hand: Handle) => Effect.Effect<Settlement | undefined, never, R>
 }
 
@@ -61,6 +68,19 @@ const logSettled = (inHand: InHand, settlements: ReadonlyArray<Settlement>, sett
     { discard: true }
   )
 
+/** What attempts run in: all around a handler is uninterruptible, so that an outcome is always settled. */
+const attemptRuntime = <R>() => Effect.map(Effect.runtime<R>(), Runtime.disableRuntimeFlag(RuntimeFlags.Interruption))
+
+const { currentLogAnnotations } = FiberRef
+
+/** Has all that is logged by a fiber say which job it is about. */
+const annotate = (jobId: string) => (refs: FiberRefs.FiberRefs, fiberId: FiberId.Runtime) =>
+  FiberRefs.updateAs(refs, {
+    fiberId,
+    fiberRef: currentLogAnnotations,
+    value: HashMap.set(FiberRefs.getOrDefault(refs, currentLogAnnotations), "id", jobId)
+  })
+
 export const make = <R>(options: Options<R>): Turn<R> => {
   const { codec, inHand, store, storeTime, timeout, work } = options
   const isLate = (millis: number) => millis > Duration.toMillis(store.lease) / 3
@@ -86,6 +106,20 @@ export const make = <R>(options: Options<R>): Turn<R> => {
           )
         })
 
+  /**
+   * Starts the attempts, each on a fiber of its own that runs at once: it is over before the next one begins where its
+   * handler waits for nothing.
+   */
+  const start = (hands: ReadonlyArray<Hand>) =>
+    Effect.map(attemptRuntime<R>(), (runtime) => {
+      const fork = Runtime.runFork(runtime)
+      for (const hand of hands) {
+        const attempt = Effect.map(work(hand.grant, hand), (settlement) => inHand.finish(hand, settlement))
+        const jobId = hand.job?.jobId
+        hand.fiber = jobId === undefined ? fork(attempt) : fork(attempt, { updateRefs: annotate(jobId) })
+      }
+    })
+
   const exchange = Effect.fnUntraced(function* (asking: Asking) {
     const { free, settlements, suspects } = asking
     const askedAt = yield* Monotonic.millis
@@ -98,10 +132,14 @@ export const make = <R>(options: Options<R>): Turn<R> => {
     for (const buried of reply.buried) yield* logBuried(codec, buried)
     if (reply.duplicates > 0) yield* Effect.logInfo(`left out ${reply.duplicates} that a producer had pushed twice`)
     const now = yield* Monotonic.millis
-    for (const grant of yield* stillHeld(reply.grants, now - askedAt)) {
-      if (taking) yield* inHand.start(grant, now, timeout, (hand) => work(grant, hand))
+    const kept = yield* stillHeld(reply.grants, now - askedAt)
+    const hands: Array<Hand> = []
+    for (const grant of kept) {
+      if (taking) hands.push(inHand.hold(grant, now, timeout))
       else inHand.release(grant)
     }
+    inHand.answered(asking)
+    yield* start(hands)
     Metrics.unsafeTurn(inHand.size, reply.now)
     return { due: reply.nextDueIn, mayBeMore: taking && inHand.isPlentiful }
   })
