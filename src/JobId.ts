@@ -1,21 +1,37 @@
 /**
  * Ids of jobs are UUIDs of version 7 (RFC 9562): the time of enqueueing can be read from the id.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Random from "effect/Random"
+
+/** An id, and the time in it, milliseconds since the epoch. */
+export interface Stamp {
+  readonly id: string
+  readonly now: number
+}
 
 const hex = (value: number, digits: number) => value.toString(16).padStart(digits, "0")
 
+/** The two draws of an id: 12 + 24 bits behind the version, 14 + 24 behind the variant. */
+const first = { bits: 2 ** 36, version: 7 * 2 ** 36 }
+const second = { bits: 2 ** 38, variant: 2 * 2 ** 38 }
+
 /** Makes an id from the Clock's milliseconds and 74 bits of Random. */
-export const make: Effect.Effect<string> = Effect.gen(function* () {
-  const now = hex(yield* Clock.currentTimeMillis, 12)
-  const a = hex(0x7000 + (yield* Random.nextIntBetween(0, 0x1000)), 4)
-  const b = hex(0x8000 + (yield* Random.nextIntBetween(0, 0x4000)), 4)
-  const c = hex(yield* Random.nextIntBetween(0, 2 ** 24), 6) + hex(yield* Random.nextIntBetween(0, 2 ** 24), 6)
-  return `${now.slice(0, 8)}-${now.slice(8)}-${a}-${b}-${c}`
-})
+export const stamp: Effect.Effect<Stamp> = Effect.clockWith((clock) =>
+  Effect.randomWith((random) =>
+    Effect.zipWith(random.nextIntBetween(0, first.bits), random.nextIntBetween(0, second.bits), (one, two) => {
+      const now = clock.unsafeCurrentTimeMillis()
+      const time = hex(now, 12)
+      const a = hex(first.version + one, 10)
+      const b = hex(second.variant + two, 10)
+      const id = `${time.slice(0, 8)}-${time.slice(8)}-${a.slice(0, 4)}-${b.slice(0, 4)}-${a.slice(4)}${b.slice(4)}`
+      return { id, now }
+    })
+  )
+)
+
+/** An id of a job that is enqueued now. */
+export const make: Effect.Effect<string> = Effect.map(stamp, ({ id }) => id)
 
 const version7 = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i
 
