@@ -125,13 +125,15 @@ const bind = (
 
 /** By position up to the first argument left out, the rest by keyword. */
 const unbind = (params: ReadonlyArray<string>, named: Readonly<Record<string, unknown>>): Call => {
-  const absent = params.findIndex((param) => !(param in named))
-  const count = absent === -1 ? params.length : absent
-  const rest = params.slice(count).filter((param) => param in named)
-  return {
-    args: params.slice(0, count).map((param) => named[param]),
-    kwargs: Object.fromEntries(rest.map((param) => [param, named[param]]))
+  let count = 0
+  while (count < params.length && (params[count] ?? "") in named) count++
+  const args: Array<unknown> = []
+  const kwargs: Record<string, unknown> = {}
+  for (const [index, param] of params.entries()) {
+    if (index < count) args.push(named[param])
+    else if (param in named) kwargs[param] = named[param]
   }
+  return { args, kwargs }
 }
 
 /**

@@ -12,9 +12,9 @@ export class Tuple extends Array<unknown> {
     return Array
   }
 
-  static make(items: Iterable<unknown>): Tuple {
+  static make(items: ReadonlyArray<unknown>): Tuple {
     const tuple = new Tuple()
-    for (const item of items) tuple.push(item)
+    for (let index = 0; index < items.length; index++) tuple.push(items[index])
     return tuple
   }
 }

@@ -12,6 +12,9 @@ const protocol = 4
 /** What most messages need; a larger one doubles it. */
 const firstSize = 2048
 
+/** A text up to this length is written faster here than it takes to call Node's writer. */
+const shortText = 64
+
 const MARK = 0x28
 const STOP = 0x2e
 const NONE = 0x4e
@@ -83,10 +86,27 @@ class Writer {
   }
 
   private text(text: string): void {
+    if (text.length <= shortText && this.shortText(text)) return
     const length = Buffer.byteLength(text)
     this.header(SHORT_BINUNICODE, BINUNICODE, length)
     Text.writeUtf8(this.buffer, text, this.position)
     this.position += length
+  }
+
+  /** A text in ASCII; for anything else nothing is written. */
+  private shortText(text: string): boolean {
+    this.reserve(2 + text.length)
+    const { buffer } = this
+    const start = this.position + 2
+    for (let index = 0; index < text.length; index++) {
+      const unit = text.charCodeAt(index)
+      if (unit > 0x7f) return false
+      buffer[start + index] = unit
+    }
+    buffer[this.position] = SHORT_BINUNICODE
+    buffer[this.position + 1] = text.length
+    this.position = start + text.length
+    return true
   }
 
   private bytes(bytes: Uint8Array): void {

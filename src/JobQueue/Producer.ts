@@ -1,36 +1,50 @@
 /**
  * The message of a job that is being enqueued: the part that all queues with a wire share.
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { ParseError } from "effect/ParseResult"
 import * as Huey from "../Huey.ts"
 import * as Job from "../Job.ts"
 import * as JobId from "../JobId.ts"
 import { EnqueueError, type EnqueueOptions } from "../JobQueue.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
 
+/** What huey's worker can keep of a policy, which most jobs share. */
+const kept = new WeakMap<RetryPolicy.RetryPolicy, { readonly retries: number; readonly retryDelay: number }>()
+
+const keptOf = (policy: RetryPolicy.RetryPolicy) => {
+  const known = kept.get(policy)
+  if (known !== undefined) return known
+  const { retries, retryDelay } = RetryPolicy.even(policy)
+  const found = { retries, retryDelay: Duration.toSeconds(retryDelay) }
+  kept.set(policy, found)
+  return found
+}
+
+const invalid = (job: string) => (cause: ParseError) =>
+  new EnqueueError({ reason: "InvalidArguments", job, detail: Job.explain(cause), cause })
+
 /** Turns arguments into a message with an id of its own. Its retries are for huey's worker: ours has the policy itself. */
-export const message = Effect.fnUntraced(function* <A, R>(job: Job.Job<A, R>, args: A, options: EnqueueOptions = {}) {
+export const message = <A, R>(
+  job: Job.Job<A, R>,
+  args: A,
+  { delay, expires }: EnqueueOptions = {}
+): Effect.Effect<Huey.Message, EnqueueError> => {
   const [name] = job.names
-  const call = yield* Effect.mapError(
-    job.encode(args),
-    (cause) => new EnqueueError({ reason: "InvalidArguments", job: name, detail: Job.explain(cause), cause })
-  )
-  const id = yield* JobId.make
-  const now = yield* Clock.currentTimeMillis
-  const from = (input: Duration.DurationInput) => now + Duration.toMillis(input)
-  const { retries, retryDelay } = RetryPolicy.even(job.policy ?? RetryPolicy.standard)
-  return Huey.message({
-    id,
-    name,
-    call,
-    retries,
-    retryDelay: Duration.toSeconds(retryDelay),
-    ...(options.delay === undefined ? {} : { eta: from(options.delay) }),
-    ...(options.expires === undefined ? {} : { expiresAt: from(options.expires) })
+  return Effect.zipWith(Effect.mapError(job.encode(args), invalid(name)), JobId.stamp, (call, { id, now }) => {
+    const { retries, retryDelay } = keptOf(job.policy ?? RetryPolicy.standard)
+    return Huey.message({
+      id,
+      name,
+      call,
+      retries,
+      retryDelay,
+      ...(delay === undefined ? {} : { eta: now + Duration.toMillis(delay) }),
+      ...(expires === undefined ? {} : { expiresAt: now + Duration.toMillis(expires) })
+    })
   })
-})
+}
 
 /** The error of a message that cannot be written; its cause never holds an argument. */
 export const unencodable = (job: string) => (cause: Huey.HueyError) =>

@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Huey from "../Huey.ts"
 import { EnqueueError, JobQueue } from "../JobQueue.ts"
 import * as Keys from "../Redis/keys.ts"
+import * as Ready from "../Redis/Ready.ts"
 import { Redis } from "../Redis.ts"
 import * as Producer from "./Producer.ts"
 
@@ -31,16 +32,25 @@ export const make = Effect.fnUntraced(function* (
   const redis = yield* Redis
   const connection = yield* redis.connect("producer")
   const { queue } = Keys.make(options.queueName)
+  const push = `${Ready.part("LPUSH")}${Ready.part(queue)}`
   return {
-    enqueue: Effect.fnUntraced(function* (job, args, enqueueOptions) {
-      const message = yield* Producer.message(job, args, enqueueOptions)
-      const bytes = yield* Either.mapLeft(options.codec.encode(message), Producer.unencodable(message.name))
-      yield* Effect.mapError(
-        connection.use((client) => client.lpush(queue, Buffer.from(bytes))),
-        (cause) => new EnqueueError({ reason: "Unavailable", job: message.name, detail: cause.detail, cause })
+    enqueue: (job, args, enqueueOptions) => {
+      const [name] = job.names
+      return Effect.flatMap(Producer.message(job, args, enqueueOptions), (message) =>
+        Either.match(options.codec.encode(message), {
+          onLeft: (cause) => Effect.fail(Producer.unencodable(name)(cause)),
+          onRight: (bytes) =>
+            Effect.mapBoth(
+              connection.use((client) => Ready.send(client, "LPUSH", push, 2, [bytes])),
+              {
+                onFailure: (cause) =>
+                  new EnqueueError({ reason: "Unavailable", job: name, detail: cause.detail, cause }),
+                onSuccess: () => message.id
+              }
+            )
+        })
       )
-      return message.id
-    })
+    }
   }
 })
 

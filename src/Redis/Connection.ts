@@ -14,6 +14,7 @@ import type * as Scope from "effect/Scope"
 import type { Redis as IORedis } from "ioredis"
 import type { RedisAddress } from "./Address.ts"
 import * as Link from "./Link.ts"
+import * as Ready from "./Ready.ts"
 import { fromCause, RedisError } from "./RedisError.ts"
 import type { Argument, Script } from "./Script.ts"
 
@@ -57,9 +58,6 @@ const stagger = 1_000
 
 /** Milliseconds between tries that fail: 50, 100, 200, 400, 800, then 1000. */
 const pause = (failures: number) => Math.min(50 * 2 ** Math.min(failures, 5), 1_000)
-
-const onWire = (value: Argument): string | number | Buffer =>
-  value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value
 
 const replaced = new RedisError({ reason: "Connection", detail: "the connection to Redis was replaced" })
 
@@ -130,16 +128,24 @@ export const connect = (address: RedisAddress, profile: Profile): Effect.Effect<
         )
       })
     const replaceBy = (error: RedisError) => Effect.sync(() => links.alive()?.end(error))
+    /** What the calls of a script begin with, that of the keys of its last call. */
+    const begun = new WeakMap<object, { readonly keys: object; readonly text: string }>()
     const run: RedisConnection["run"] = (script, keys, args, rest = []) => {
-      const values: Array<string | number | Buffer> = [script.keys.length]
-      for (const key of script.keys) values.push(keys[key])
-      for (const arg of script.args) values.push(onWire(args[arg]))
-      for (const value of rest) values.push(onWire(value))
+      let begin = begun.get(script)
+      if (begin?.keys !== keys) {
+        const names = script.keys.map((key) => Ready.part(keys[key])).join("")
+        begin = { keys, text: `${Ready.part(script.keys.length)}${names}` }
+        begun.set(script, begin)
+      }
+      const values: Array<Argument> = []
+      for (const arg of script.args) values.push(args[arg])
+      for (const value of rest) values.push(value)
+      const { text } = begin
+      const call = (client: IORedis, name: string, code: string) =>
+        Ready.send(client, name, `${Ready.part(name)}${Ready.part(code)}${text}`, 3 + script.keys.length, values)
       return use((client) =>
-        client.callBuffer("EVALSHA", [script.sha1, ...values]).catch((error: unknown) => {
-          if (error instanceof Error && error.message.startsWith("NOSCRIPT")) {
-            return client.callBuffer("EVAL", [script.lua, ...values])
-          }
+        call(client, "EVALSHA", script.sha1).catch((error: unknown) => {
+          if (error instanceof Error && error.message.startsWith("NOSCRIPT")) return call(client, "EVAL", script.lua)
           throw error
         })
       ).pipe(

@@ -10,6 +10,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { AbstractConnector, Redis as IORedis } from "ioredis"
 import type { RedisAddress } from "./Address.ts"
+import * as Alarm from "./Alarm.ts"
 import { fromCause, lost, nonsense, RedisError, unwrap } from "./RedisError.ts"
 import { open as openSocket } from "./Socket.ts"
 
@@ -30,6 +31,12 @@ export interface Link {
 /** Nothing came back in time: the only sign of a link that is open at one end. */
 export const silent = (silence: number, guess = ""): RedisError =>
   new RedisError({ reason: "Connection", detail: `Redis does not answer (no reply within ${silence} ms${guess})` })
+
+/** A command that has no reply yet. */
+interface InHand extends Alarm.Waiting {
+  readonly silence: number
+  readonly fail: (error: RedisError) => void
+}
 
 /** Nobody needs it any longer. */
 export const closed = new RedisError({ reason: "Connection", detail: "the connection to Redis is closed" })
@@ -104,7 +111,8 @@ export const open = (address: RedisAddress): Effect.Effect<Link, RedisError, Sco
     const socket = yield* openSocket(address)
     const nonce = String(yield* Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER))
     const over = yield* Deferred.make<void>()
-    const inHand = new Set<(error: RedisError) => void>()
+    const inHand = new Set<InHand>()
+    const alarm = new Alarm.Alarm(inHand, ({ silence }) => end(silent(silence)))
     let failure: RedisError | undefined
     const client = driver(socket)
     const end = (error: RedisError) => {
@@ -112,7 +120,8 @@ export const open = (address: RedisAddress): Effect.Effect<Link, RedisError, Sco
       failure = error
       client.disconnect()
       socket.destroy()
-      for (const fail of inHand) fail(error)
+      alarm.clear()
+      for (const { fail } of inHand) fail(error)
       Deferred.unsafeDone(over, Effect.void)
     }
     yield* Effect.addFinalizer(() => Effect.sync(() => end(closed)))
@@ -131,24 +140,25 @@ export const open = (address: RedisAddress): Effect.Effect<Link, RedisError, Sco
       Effect.async((resume) => {
         if (failure !== undefined) return resume(Effect.fail(failure))
         const reply = f(client)
-        const timer = setTimeout(() => end(silent(silence)), silence)
-        const done = () => {
-          clearTimeout(timer)
-          inHand.delete(fail)
+        const now = performance.now()
+        const waiting: InHand = {
+          until: now + silence,
+          silence,
+          fail: (error) => {
+            inHand.delete(waiting)
+            resume(Effect.fail(error))
+          }
         }
-        const fail = (error: RedisError) => {
-          done()
-          resume(Effect.fail(error))
-        }
-        inHand.add(fail)
+        inHand.add(waiting)
+        alarm.set(waiting.until, now)
         reply.then(
           (value) => {
-            done()
+            inHand.delete(waiting)
             resume(Effect.succeed(value))
           },
           (cause: unknown) => {
             const error = fromCause(cause)
-            fail(error)
+            waiting.fail(error)
             if (cause instanceof Error && leaving.test(unwrap(cause.message))) end(error)
           }
         )
