@@ -50,40 +50,45 @@ const flat = (recipients: Nested): ReadonlyArray<string> => Option.getOrElse(Rec
 
 const permanent = (reason: string, cause: unknown) => new Job.JobFailure({ verdict: "Permanent", reason, cause })
 
-const mimetypeOf = (text: string | null | undefined): Effect.Effect<"plain" | "html", Job.JobFailure> =>
-  Effect.mapError(Body.parseMimetype(text), (cause) => permanent("mimetype is neither plain nor html", cause))
+const mimetypeOf = (text: string | null | undefined): Either.Either<"plain" | "html", Job.JobFailure> =>
+  Either.fromOption(Body.parseMimetype(text), () => permanent("mimetype is neither plain nor html", undefined))
+
+const textOf = (body: string | Uint8Array | null): Either.Either<string, Job.JobFailure> =>
+  body === null || typeof body === "string"
+    ? Either.right(body ?? "")
+    : Either.try({
+        try: () => new TextDecoder("utf-8", { fatal: true }).decode(body),
+        catch: (cause) => permanent("body is not UTF-8", cause)
+      })
 
 /** The body, and what it is: of a MIME tree that is its own affair, and the argument means nothing. */
-const contentOf = Effect.fnUntraced(function* (
+const contentOf = (
   { body, mimetype }: Arguments,
   maxBody: number
-): Effect.fn.Return<Pick<Mail, "body" | "mimetype">, Job.JobFailure> {
+): Either.Either<Pick<Mail, "body" | "mimetype">, Job.JobFailure> => {
   if (MimeTree.isMimeTree(body)) {
-    const mime = yield* Either.mapLeft(MimeTree.toBytes(body, maxBody), (fault) =>
-      permanent(fault === "size" ? `body: more than ${maxBody} octets` : `body: MIME tree: ${fault}`, fault)
-    )
-    return { body: { mime } }
+    return Either.mapBoth(MimeTree.toBytes(body, maxBody), {
+      onLeft: (fault) =>
+        permanent(fault === "size" ? `body: more than ${maxBody} octets` : `body: MIME tree: ${fault}`, fault),
+      onRight: (mime) => ({ body: { mime } })
+    })
   }
-  const text =
-    body === null || typeof body === "string"
-      ? (body ?? "")
-      : yield* Effect.try({
-          try: () => new TextDecoder("utf-8", { fatal: true }).decode(body),
-          catch: (cause) => permanent("body is not UTF-8", cause)
-        })
-  return { body: text, mimetype: yield* mimetypeOf(mimetype) }
-})
+  return Either.flatMap(textOf(body), (text) =>
+    Either.map(mimetypeOf(mimetype), (type) => ({ body: text, mimetype: type }))
+  )
+}
 
-const toMail = Effect.fnUntraced(function* (args: Arguments, maxBody: number): Effect.fn.Return<Mail, Job.JobFailure> {
-  const replyTo = flat(args.reply_to ?? null)
-  return {
-    recipient: flat(args.recipient),
-    subject: args.subject ?? "",
-    ...(yield* contentOf(args, maxBody)),
-    ...(args.sender == null ? {} : { sender: args.sender }),
-    ...(replyTo.length === 0 ? {} : { replyTo })
-  }
-})
+const toMail = (args: Arguments, maxBody: number): Either.Either<Mail, Job.JobFailure> =>
+  Either.map(contentOf(args, maxBody), (content) => {
+    const replyTo = flat(args.reply_to ?? null)
+    return {
+      recipient: flat(args.recipient),
+      subject: args.subject ?? "",
+      ...content,
+      ...(args.sender == null ? {} : { sender: args.sender }),
+      ...(replyTo.length === 0 ? {} : { replyTo })
+    }
+  })
 
 const toArguments = (server: SmtpServer.SmtpServer, mail: Mail & { readonly body: string }): Arguments => ({
   config: { ...SmtpServer.toRow(server) },
@@ -188,18 +193,21 @@ export const make = ({ maxAges = new Map(), maxBody = Body.defaultMaxOctets }: O
     maxAge: ({ config: { identifier } }) => (typeof identifier === "string" ? maxAges.get(identifier) : undefined),
     // The Mailer is told to stop, and answers: before the final dot at once, after it with the server's reply.
     heedsStop: true,
-    run: Effect.fnUntraced(function* (args, { jobId, firstTakenAt, stop }) {
-      const mailer = yield* Mailer
-      const server = yield* Effect.mapError(
-        SmtpServer.fromRow(args.config),
-        (cause) => new Job.JobFailure({ verdict: cause.verdict, reason: cause.message, cause })
+    run: (args, { jobId, firstTakenAt, stop }) => {
+      const server = SmtpServer.fromRow(args.config)
+      if (Either.isLeft(server)) {
+        const { left: cause } = server
+        return Effect.fail(new Job.JobFailure({ verdict: cause.verdict, reason: cause.message, cause }))
+      }
+      const mail = toMail(args, maxBody)
+      if (Either.isLeft(mail)) return Effect.fail(mail.left)
+      return Effect.flatMap(Mailer, (mailer) =>
+        Effect.matchEffect(mailer.send(server.right, mail.right, { id: jobId, date: firstTakenAt, stop }), {
+          onFailure: (cause) => afterError(args, cause),
+          onSuccess: (delivery) => (delivery.refused.length === 0 ? Effect.void : afterDelivery(args, delivery))
+        })
       )
-      const mail = yield* toMail(args, maxBody)
-      yield* Effect.matchEffect(mailer.send(server, mail, { id: jobId, date: firstTakenAt, stop }), {
-        onFailure: (cause) => afterError(args, cause),
-        onSuccess: (delivery) => afterDelivery(args, delivery)
-      })
-    })
+    }
   })
 
 /** The job with its defaults. */

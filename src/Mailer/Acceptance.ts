@@ -1,7 +1,6 @@
 /**
  * What of a mail is accepted before any connection is made.
  */
-import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { type Mail, MailerError } from "../Mailer.ts"
@@ -18,6 +17,8 @@ import * as Subject from "./Subject.ts"
 export interface Accepted {
   readonly letter: Letter
   readonly recipients: Recipients.Recipients
+  /** What the log should say of it. */
+  readonly warnings: ReadonlyArray<string>
 }
 
 const invalid = (detail: string) => new MailerError({ reason: "InvalidMail", verdict: "Permanent", detail })
@@ -37,28 +38,30 @@ export const accept = (
   mail: Mail,
   server: SmtpServer,
   maxBody = Body.defaultMaxOctets
-): Effect.Effect<Accepted, MailerError> =>
-  Effect.gen(function* () {
-    const recipients = yield* acceptRecipients(mail)
-    const from = yield* Either.mapLeft(Sender.parse(mail.sender, server.sender), (fault) => invalid(`sender: ${fault}`))
-    if (Option.isNone(from))
-      yield* Effect.logWarning("mail without a sender: neither the job nor its SMTP server has one")
-    const replyTo = ReplyTo.parse(mail.replyTo, from)
-    if (Either.isLeft(replyTo)) yield* Effect.logWarning(`Reply-To left out: ${replyTo.left}`)
-    const subject = Subject.parse(mail.subject)
-    if (Option.isNone(subject)) return yield* invalid("subject: a line break is followed by what looks like a header")
-    if (!Body.fits(mail.body, maxBody)) return yield* invalid(`body: more than ${maxBody} octets`)
-    const body =
-      typeof mail.body === "string"
-        ? mail.body
-        : yield* Either.mapLeft(Mime.parse(mail.body.mime), (fault) => invalid(`body: MIME: ${fault}`))
-    const letter: Letter = {
-      from,
-      to: recipients.mailboxes,
-      replyTo: Either.getOrElse(replyTo, () => []),
-      subject: subject.value,
-      body,
-      mimetype: mail.mimetype ?? "plain"
-    }
-    return { letter, recipients }
-  })
+): Either.Either<Accepted, MailerError> => {
+  const recipients = acceptRecipients(mail)
+  if (Either.isLeft(recipients)) return Either.left(recipients.left)
+  const from = Sender.parse(mail.sender, server.sender)
+  if (Either.isLeft(from)) return Either.left(invalid(`sender: ${from.left}`))
+  const warnings: Array<string> = []
+  if (Option.isNone(from.right)) warnings.push("mail without a sender: neither the job nor its SMTP server has one")
+  const replyTo = ReplyTo.parse(mail.replyTo, from.right)
+  if (Either.isLeft(replyTo)) warnings.push(`Reply-To left out: ${replyTo.left}`)
+  const subject = Subject.parse(mail.subject)
+  if (Option.isNone(subject)) {
+    return Either.left(invalid("subject: a line break is followed by what looks like a header"))
+  }
+  if (!Body.fits(mail.body, maxBody)) return Either.left(invalid(`body: more than ${maxBody} octets`))
+  const body: Either.Either<Letter["body"], Mime.MimeFault> =
+    typeof mail.body === "string" ? Either.right(mail.body) : Mime.parse(mail.body.mime)
+  if (Either.isLeft(body)) return Either.left(invalid(`body: MIME: ${body.left}`))
+  const letter: Letter = {
+    from: from.right,
+    to: recipients.right.mailboxes,
+    replyTo: Either.getOrElse(replyTo, () => []),
+    subject: subject.value,
+    body: body.right,
+    mimetype: mail.mimetype ?? "plain"
+  }
+  return Either.right({ letter, recipients: recipients.right, warnings })
+}

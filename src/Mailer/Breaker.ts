@@ -7,7 +7,6 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import { MailerError, type MailerReason } from "../Mailer.ts"
 import * as Monotonic from "../Monotonic.ts"
@@ -15,7 +14,7 @@ import type { SmtpServer } from "../SmtpServer.ts"
 import { BreakerStore, maxStates } from "./Breaker/BreakerStore.ts"
 import * as Circuit from "./Breaker/Circuit.ts"
 import * as Circuits from "./Breaker/Circuits.ts"
-import { Share } from "./Breaker/Share.ts"
+import * as Places from "./Breaker/Places.ts"
 import { fingerprint } from "./credentials.ts"
 import type { Credentials } from "./login.ts"
 import { key } from "./ServerOptions.ts"
@@ -94,16 +93,6 @@ const unasked: ReadonlySet<MailerReason> = new Set(["Stopped", "BreakerOpen"])
 const signOf = ({ reason }: MailerError) =>
   unasked.has(reason) ? "Nothing" : silences.has(reason) ? "Silent" : "Answered"
 
-/** The delay of a retry lies within 10 % of what it is wished to be: this brings it behind the end of the interval. */
-const jitter = 1.12
-
-/** Milliseconds to wish for, so that those who wait for the same do not all come at once. */
-const spread = (rules: Circuit.Rules, rest: number) =>
-  Effect.map(Random.nextRange(0, rules.turn), (more) => Math.ceil(rest * jitter + more))
-
-const postponed = (detail: string, retryIn: number) =>
-  new MailerError({ reason: "BreakerOpen", verdict: "Postponed", detail, retryIn })
-
 /** What a server that denies everybody has to say. */
 const denial = "it refuses all recipients with 5.7.x; is this worker allowed to send by it?"
 
@@ -111,24 +100,10 @@ const denial = "it refuses all recipients with 5.7.x; is this worker allowed to 
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const rules = options.rules ?? Circuit.standard
   const circuits = yield* Circuits.make(yield* BreakerStore, rules)
-  const share = new Share(options.slots ?? defaultSlots, rules.silence, options.queued ?? false)
-  const scope = yield* Effect.scope
-  let isShedding = false
-  /** Runs only while one server has more than half of the slots. */
-  const shed = Effect.whileLoop({
-    while: () => {
-      isShedding = share.isCrowded()
-      return isShedding
-    },
-    body: () =>
-      Effect.flatMap(Effect.delay(Monotonic.millis, rules.silence / 10), (now) => Effect.sync(() => share.shed(now))),
-    step: () => {}
-  })
-  const hoped = (place: string) =>
-    Effect.async<void>((resume) => {
-      const forget = share.hope(place, () => resume(Effect.void))
-      return Effect.sync(forget)
-    }).pipe(Effect.interruptible)
+  const places = yield* Places.make(
+    { slots: options.slots ?? defaultSlots, isCautious: options.queued ?? false },
+    rules
+  )
   /** By their fingerprint. */
   const logins = new Map<string, Circuits.Breaker>()
 
@@ -146,7 +121,9 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       if (wait === undefined) return Effect.void
       const why =
         wait.why === "Open" ? "does not work" : wait.why === "Probe" ? "is being tried again" : "is being tried first"
-      return Effect.flatMap(spread(rules, wait.rest), (retryIn) => postponed(`${breaker.label} ${why}`, retryIn))
+      return Effect.flatMap(Places.spread(rules, wait.rest), (retryIn) =>
+        Places.postponed(`${breaker.label} ${why}`, retryIn)
+      )
     })
 
   /** Says what a failure means; one that only a mended configuration cures is retried when the breaker lets one try. */
@@ -163,7 +140,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       else if (login !== undefined) yield* circuits.released(login)
       if (fault === "Silence") return yield* error
       const { cause, detail, reason, verdict } = error
-      return yield* new MailerError({ reason, verdict, detail, cause, retryIn: yield* spread(rules, rest) })
+      return yield* new MailerError({ reason, verdict, detail, cause, retryIn: yield* Places.spread(rules, rest) })
     })
 
   return {
@@ -188,49 +165,38 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
         })
       ),
     guard: (server, send, isOurs, isDenied = () => false) =>
-      Effect.gen(function* () {
-        const place = key(server)
-        const refused = (retryIn: number) =>
-          postponed(`mail server ${place} does not answer, and has half of the slots`, retryIn)
-        const now = yield* Monotonic.millis
-        let hand = share.enter(place, now)
-        // Most servers answer at once: until the first mail has had its turn the next ones wait here, and are not even postponed.
-        const patience = rules.turn / 4 - share.waiting(place, now)
-        if (hand === "Unheard" && patience > 0) {
-          yield* Effect.timeoutOption(hoped(place), patience)
-          hand = share.enter(place, yield* Monotonic.millis)
-        }
-        if (hand === "Silent") return yield* refused(yield* spread(rules, rules.silence))
-        if (hand === "Unheard") {
-          const detail = `mail server ${place} has half of the slots until it has answered`
-          return yield* postponed(detail, yield* spread(rules, rules.turn / 4))
-        }
-        if (share.isCrowded() && !isShedding) {
-          isShedding = true
-          yield* Effect.forkIn(Effect.interruptible(shed), scope)
-        }
-        const exit = yield* Effect.exit(
-          send((giveUp) => {
-            hand.giveUp = () => giveUp(refused(rules.silence))
+      Effect.clockWith((clock) =>
+        places.take(server, clock, (hand) => {
+          const breaker = connectBreaker(server)
+          const answered = () => {
+            const now = Monotonic.unsafeMillis(clock)
+            places.answered(hand, now)
+            return circuits.isProven(breaker, now) ? Effect.void : circuits.succeeded(breaker)
+          }
+          /** Says what a failure means for the server. */
+          const reportOf = (cause: Cause.Cause<MailerError>): Effect.Effect<unknown> => {
+            const error = Option.getOrUndefined(Cause.failureOption(cause))
+            const sign = error === undefined ? "Nothing" : signOf(error)
+            if (sign === "Answered") return answered()
+            if (sign !== "Silent" || error === undefined) return Effect.void
+            places.failed(hand)
+            return isOurs() ? circuits.failed(breaker, "Silence", error.detail) : Effect.void
+          }
+          const sent = send((giveUp) => {
+            hand.giveUp = () => giveUp(Places.giveUp(hand, rules))
           })
-        )
-        share.leave(hand)
-        const breaker = connectBreaker(server)
-        if (Exit.isSuccess(exit) && isDenied(exit.value)) {
-          yield* circuits.failed(breaker, "Configuration", denial)
-          return exit.value
-        }
-        const error = Option.getOrUndefined(Exit.isFailure(exit) ? Cause.failureOption(exit.cause) : Option.none())
-        const sign = Exit.isSuccess(exit) ? "Answered" : error === undefined ? "Nothing" : signOf(error)
-        if (sign === "Answered") {
-          share.answered(place, yield* Monotonic.millis)
-          yield* circuits.succeeded(breaker)
-        }
-        if (sign === "Silent" && error !== undefined) {
-          share.failed(place)
-          if (isOurs()) yield* circuits.failed(breaker, "Silence", error.detail)
-        }
-        return yield* exit
-      })
+          return Effect.matchCauseEffect(sent, {
+            onSuccess: (answer) => {
+              places.leave(hand)
+              const report = isDenied(answer) ? circuits.failed(breaker, "Configuration", denial) : answered()
+              return Effect.as(report, answer)
+            },
+            onFailure: (cause) => {
+              places.leave(hand)
+              return Effect.zipRight(reportOf(cause), Effect.failCause(cause))
+            }
+          })
+        })
+      )
   } satisfies Breaker as Breaker
 })

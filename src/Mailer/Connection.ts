@@ -45,6 +45,7 @@ export interface Connection extends Offers {
     username: string,
     password: Redacted.Redacted
   ) => Effect.Effect<void, SmtpFault>
+  /** Not to be interrupted: the final dot may be on its way. */
   readonly send: (
     envelope: Envelope,
     message: Buffer,
@@ -127,10 +128,6 @@ export const open = (target: Session.Target): Effect.Effect<Connection, SmtpFaul
     let mails = 0
     // What a refused mail leaves behind: a transaction to reset, or replies that nobody can tell apart any more.
     let state: "Clean" | "Unfinished" | "Broken" = "Clean"
-    const after = (next: typeof state) =>
-      Effect.sync(() => {
-        state = next
-      })
     const offers = parseEhlo(smtp.lastServerResponse)
     // What cannot be reset is no place for another mail.
     const reset = exchange<void>((done) => {
@@ -139,7 +136,13 @@ export const open = (target: Session.Target): Effect.Effect<Connection, SmtpFaul
         const refused = (reply: string) => (reply.startsWith("2") ? null : Session.replyError("EPROTOCOL", reply))
         return { reply: (reply) => done(refused(reply), undefined), turn: () => {} }
       })
-    }).pipe(Effect.tapError(() => after("Broken")))
+    }).pipe(
+      Effect.tapError(() =>
+        Effect.sync(() => {
+          state = "Broken"
+        })
+      )
+    )
     return {
       isAlive: () => isAlive() && state !== "Broken",
       mails: () => mails,
@@ -169,27 +172,30 @@ export const open = (target: Session.Target): Effect.Effect<Connection, SmtpFaul
         const isNotFirst = state === "Unfinished"
         mails += 1
         patience(target.timeout)
-        const transacted = session
-          .exchange<Sent>((done) => {
-            state = "Unfinished"
-            session.listen((wire) => {
-              transaction = new Transaction({ envelope, message, progress, offers, wire, onDot, cut, done })
-              return transaction
-            })
+        const began = session.operate<Sent>((done) => {
+          state = "Unfinished"
+          session.listen((wire) => {
+            transaction = new Transaction({ envelope, message, progress, offers, wire, onDot, cut, done })
+            return transaction
           })
-          .pipe(
-            Effect.tapBoth({
-              onSuccess: ({ accepted }) => after(accepted.length > 0 ? "Clean" : "Unfinished"),
-              // Without a reply, or with the one that says good-bye (RFC 5321 3.8), there is nothing to go on with.
-              onFailure: (error) => after(isAnswered(error) ? "Unfinished" : "Broken")
-            }),
-            Effect.mapError((error) =>
+        })
+        const transacted = Effect.matchEffect(began, {
+          onSuccess: (sent) => {
+            clearTimeout(deadline)
+            state = sent.accepted.length > 0 ? "Clean" : "Unfinished"
+            return Effect.succeed(sent)
+          },
+          onFailure: (error) => {
+            clearTimeout(deadline)
+            // Without a reply, or with the one that says good-bye (RFC 5321 3.8), there is nothing to go on with.
+            state = isAnswered(error) ? "Unfinished" : "Broken"
+            return Effect.fail(
               transaction?.mailError === undefined
                 ? new SmtpFault({ error, rejected: transaction?.refused ?? [] })
                 : new SmtpFault({ error: transaction.mailError })
-            ),
-            Effect.ensuring(Effect.sync(() => clearTimeout(deadline)))
-          )
+            )
+          }
+        })
         return isNotFirst ? Effect.zipRight(reset, transacted) : transacted
       }
     }

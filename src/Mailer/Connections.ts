@@ -2,6 +2,7 @@
  * The connections to all SMTP servers: kept open between mails, so many to a server and no more.
  */
 import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
@@ -22,11 +23,11 @@ export interface Connections {
    * begun, the next one is tried, until a new one fails: it costs the mail nothing that a server closed an idle connection.
    * Ends soon after the mail is abandoned, whatever it waits for. Not to be interrupted.
    */
-  readonly use: <A, E>(
+  readonly use: <A>(
     destination: Destination.Destination,
     progress: Progress.Progress,
-    send: (connection: Connection.Connection) => Effect.Effect<A, E | Connection.SmtpFault>
-  ) => Effect.Effect<A, E | MailerError | Connection.SmtpFault>
+    send: (connection: Connection.Connection) => Effect.Effect<A, MailerError>
+  ) => Effect.Effect<A, MailerError>
   /** Keeps none of the connections that there are: the next mail opens one, and asks the breaker. */
   readonly forget: (destination: Destination.Destination) => Effect.Effect<void>
 }
@@ -122,31 +123,42 @@ export const make = Effect.fnUntraced(function* (breaker: Breaker): Effect.fn.Re
 
   return {
     forget: (destination) => Effect.sync(() => pools.get(Destination.idOf(destination))?.forget()),
-    use: <A, E>(
+    use: <A>(
       destination: Destination.Destination,
       progress: Progress.Progress,
-      send: (connection: Connection.Connection) => Effect.Effect<A, E | Connection.SmtpFault>
-    ) =>
-      Effect.gen(function* () {
-        const id = Destination.idOf(destination)
-        for (;;) {
-          progress.stage = "Connect"
-          if (progress.abandoned) return yield* stopped("before a connection")
-          const free = pools.get(id)?.take()
-          const kept = free ?? (yield* wait(destination, id, progress))
-          const { connection } = kept
-          const isKept = free !== undefined || connection.mails() > 0
-          progress.onAbandon = connection.cut
-          progress.stage = "Envelope"
-          const exit: Exit.Exit<A, E | MailerError | Connection.SmtpFault> = progress.abandoned
-            ? Exit.fail(stopped("before the mail"))
-            : yield* Effect.exit(send(connection))
-          progress.onAbandon = () => {}
-          pools.get(id)?.give(kept, yield* Monotonic.millis)
-          // In its envelope no part of the mail has left.
-          const isUntouched = progress.stage === "Envelope"
-          if (Exit.isSuccess(exit) || !isKept || connection.isAlive() || !isUntouched) return yield* exit
-        }
+      send: (connection: Connection.Connection) => Effect.Effect<A, MailerError>
+    ) => {
+      const id = Destination.idOf(destination)
+      const look: Effect.Effect<A, MailerError> = Effect.clockWith((clock) => {
+        progress.stage = "Connect"
+        if (progress.abandoned) return stopped("before a connection")
+        const free = pools.get(id)?.take()
+        return free === undefined
+          ? Effect.flatMap(wait(destination, id, progress), (kept) => over(kept, kept.connection.mails() > 0, clock))
+          : over(free, true, clock)
       })
+      const over = (kept: Kept, isKept: boolean, clock: Clock.Clock) => {
+        const { connection } = kept
+        progress.onAbandon = connection.cut
+        progress.stage = "Envelope"
+        const giveBack = () => {
+          progress.onAbandon = () => {}
+          pools.get(id)?.give(kept, Monotonic.unsafeMillis(clock))
+        }
+        return Effect.matchCauseEffect(progress.abandoned ? stopped("before the mail") : send(connection), {
+          onSuccess: (answer) => {
+            giveBack()
+            return Effect.succeed(answer)
+          },
+          onFailure: (cause) => {
+            giveBack()
+            // In its envelope no part of the mail has left.
+            const isUntouched = progress.stage === "Envelope"
+            return isKept && !connection.isAlive() && isUntouched ? look : Effect.failCause(cause)
+          }
+        })
+      }
+      return look
+    }
   }
 })

@@ -35,4 +35,13 @@ export const find: Effect.Effect<string> = Effect.suspend(() => {
 
 /** The name that is given, or else the one that is found when it is first asked for. */
 export const make = (given: string | undefined): Effect.Effect<Effect.Effect<string>> =>
-  given === undefined ? Effect.cached(find) : Effect.succeed(Effect.succeed(given))
+  given === undefined
+    ? Effect.map(Effect.cached(find), (name) => {
+        let found: string | undefined
+        const look = Effect.tap(name, (it) => {
+          found = it
+        })
+        // Of each mail it is asked, and a cache of effects asks the clock.
+        return Effect.suspend(() => (found === undefined ? look : Effect.succeed(found)))
+      })
+    : Effect.succeed(Effect.succeed(given))

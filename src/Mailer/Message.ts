@@ -2,7 +2,6 @@
  * A mail as the bytes that follow DATA: the same for every attempt at it.
  */
 import { createHash } from "node:crypto"
-import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as base64 from "nodemailer/lib/base64"
@@ -96,8 +95,8 @@ const toNode = (letter: Letter, { date, ehlo, id }: Stamp): MimeNode => {
  * Builds the message with the headers that eduMFA sets, a Message-ID and a Date. Headers are nodemailer's, and so are the
  * encodings; its own way to put them together costs seven streams a mail.
  */
-export const build = (letter: Letter, stamp: Stamp): Effect.Effect<Buffer, MailerError> =>
-  Effect.try({
+export const build = (letter: Letter, stamp: Stamp): Either.Either<Buffer, MailerError> =>
+  Either.try({
     try: () => {
       const { body } = letter
       const node = toNode(letter, stamp)

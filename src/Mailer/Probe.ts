@@ -69,7 +69,8 @@ const make = (options: Options) =>
 
     return Probe.of({
       verify: Effect.fn("Probe.verify")(function* (server, regardless) {
-        yield* permit(server, optionsOf(server, options))
+        const forbidden = permit(server, optionsOf(server, options))
+        if (forbidden !== undefined) return yield* forbidden
         const credentials = yield* credentialsOf(server, encKey)
         if (!regardless) {
           yield* mustBeClosed(connectBreaker(server))

@@ -89,8 +89,13 @@ export interface Session {
   readonly listen: (start: (wire: net.Socket) => Listener) => boolean
   /** Ends the connection and what is under way on it. */
   readonly cut: (error: DriverError) => void
-  /** Fails also when the connection ends, which the driver tells only some of its callbacks. */
+  /**
+   * Fails also when the connection ends, which the driver tells only some of its callbacks. Interruption closes the
+   * connection.
+   */
   readonly exchange: <A>(start: Start<A>) => Effect.Effect<A, DriverError>
+  /** The same where it is not to be interrupted. */
+  readonly operate: <A>(start: Start<A>) => Effect.Effect<A, DriverError>
 }
 
 export const driverError = (message: string, fields: Partial<DriverError>): DriverError =>
@@ -144,6 +149,16 @@ export const unsafeMake = (target: Target, socket: net.Socket): Session => {
       if (pending !== undefined && ended === undefined) listener?.turn(reader.hasBegun)
     })
   }
+  const begin = <A>(start: Start<A>, resume: (end: Effect.Effect<A, DriverError>) => void) => {
+    const fail = (error: DriverError) => resume(Effect.fail(error))
+    if (ended !== undefined) return fail(ended)
+    pending = fail
+    start((error, value) => {
+      pending = undefined
+      if (error) fail(error)
+      else resume(Effect.succeed(value))
+    })
+  }
   return {
     smtp,
     loopback,
@@ -158,15 +173,9 @@ export const unsafeMake = (target: Target, socket: net.Socket): Session => {
     cut,
     exchange: <A>(start: Start<A>) =>
       Effect.async<A, DriverError>((resume) => {
-        const fail = (error: DriverError) => resume(Effect.fail(error))
-        if (ended !== undefined) return fail(ended)
-        pending = fail
-        start((error, value) => {
-          pending = undefined
-          if (error) fail(error)
-          else resume(Effect.succeed(value))
-        })
+        begin(start, resume)
         return Effect.sync(() => smtp.close())
-      })
+      }),
+    operate: <A>(start: Start<A>) => Effect.async<A, DriverError>((resume) => begin(start, resume))
   }
 }

@@ -2,6 +2,7 @@
  * The mailer over SMTP: each mail over a connection of its own while it is sent, which is kept for the next one.
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -16,6 +17,7 @@ import type * as Connection from "./Connection.ts"
 import * as Connections from "./Connections.ts"
 import { toMailerError, toRefusal } from "./classify.ts"
 import { credentialsOf } from "./credentials.ts"
+import type { Destination } from "./Destination.ts"
 import * as EhloName from "./EhloName.ts"
 import { type Credentials, permit } from "./login.ts"
 import * as Message from "./Message.ts"
@@ -64,7 +66,8 @@ const transmit = (
   { letter, recipients }: Accepted,
   message: Buffer,
   progress: Progress.Progress,
-  confidential: Confidential,
+  /** Made only for a reply that may repeat it. */
+  confidential: () => Confidential,
   dotTimeout: number
 ): Effect.Effect<Delivery, MailerError> => {
   const hasUtf8 = connection.extensions.has("SMTPUTF8")
@@ -80,7 +83,7 @@ const transmit = (
   const refusedOf = (errors: ReadonlyArray<DriverError>) => [
     ...refusedHere,
     ...errors.flatMap((error) =>
-      sourcesOf(error.recipient ?? "").map((recipient) => toRefusal(recipient, error, confidential))
+      sourcesOf(error.recipient ?? "").map((recipient) => toRefusal(recipient, error, confidential()))
     )
   ]
   if (usable.length === 0) return Effect.succeed({ accepted: [], refused: refusedHere })
@@ -90,13 +93,14 @@ const transmit = (
     return Effect.fail(new MailerError({ reason: "InvalidMail", verdict: "Permanent", detail }))
   }
   const envelope = { from: from?.address ?? "", to: usable.map(({ address }) => address), size: message.length }
-  return connection.send(envelope, message, progress, dotTimeout).pipe(
-    Effect.map(({ accepted, refused }) => ({ accepted: accepted.flatMap(sourcesOf), refused: refusedOf(refused) })),
-    Effect.catchTag("SmtpFault", (fault) => {
+  return Effect.matchEffect(connection.send(envelope, message, progress, dotTimeout), {
+    onSuccess: ({ accepted, refused }) =>
+      Effect.succeed({ accepted: accepted.flatMap(sourcesOf), refused: refusedOf(refused) }),
+    onFailure: (fault) => {
       const forGood = refusedOf(fault.rejected ?? []).filter(({ verdict }) => verdict === "Permanent")
-      return toMailerError(fault, progress.stage, confidential, forGood)
-    })
-  )
+      return toMailerError(fault, progress.stage, confidential(), forGood)
+    }
+  })
 }
 
 /** Makes a mailer. */
@@ -109,41 +113,61 @@ export const make = (options: Options = {}) =>
     const denials = new Denials()
     const ehloName = yield* EhloName.make(options.ehlo)
 
-    const send = (server: SmtpServer, mail: Mail, { date, id, stop }: SendOptions) =>
-      Effect.gen(function* () {
-        const accepted = yield* accept(mail, server, options.maxBody)
-        const serverOptions = optionsOf(server, options)
-        yield* permit(server, serverOptions)
-        const credentials = yield* credentialsOf(server, encKey)
-        const ehlo = yield* ehloName
-        const message = yield* Message.build(accepted.letter, { id, date, ehlo })
-        const progress = Progress.unsafeMake()
-        const dotTimeout = options.dotTimeout ?? Math.max(defaultDotTimeout, server.timeout)
-        const confidential = confidentialOf(accepted, credentials)
-        const destination = { server, options: serverOptions, credentials, ehlo }
-        const work = connections
-          .use(destination, progress, (connection) =>
-            transmit(connection, accepted, message, progress, confidential, dotTimeout)
-          )
-          .pipe(Effect.catchTag("SmtpFault", (fault) => toMailerError(fault, progress.stage, confidential)))
-        let isOverdue = false
-        const overdue = () => {
-          isOverdue = true
+    const handOver = (
+      destination: Destination,
+      accepted: Accepted,
+      { date, id, stop }: SendOptions
+    ): Effect.Effect<Delivery, MailerError> => {
+      const { credentials, ehlo, server } = destination
+      const message = Message.build(accepted.letter, { id, date, ehlo })
+      if (Either.isLeft(message)) return Effect.fail(message.left)
+      const progress = Progress.unsafeMake()
+      const dotTimeout = options.dotTimeout ?? Math.max(defaultDotTimeout, server.timeout)
+      const confidential = () => confidentialOf(accepted, credentials)
+      const work = connections.use(destination, progress, (connection) =>
+        transmit(connection, accepted, message.right, progress, confidential, dotTimeout)
+      )
+      let isOverdue = false
+      const overdue = () => {
+        isOverdue = true
+      }
+      let isDenied = false
+      const guarded = breaker.guard(
+        server,
+        (begun) => watch.over(work, { progress, stop, timeout: server.timeout, begun, overdue }),
+        () => isOverdue || progress.stage !== "Connect",
+        (it) => {
+          isDenied = denials.note(key(server), it)
+          return isDenied
         }
-        let isDenied = false
-        const delivery = yield* breaker.guard(
-          server,
-          (begun) => watch.over(work, { progress, stop, timeout: server.timeout, begun, overdue }),
-          () => isOverdue || progress.stage !== "Connect",
-          (it) => {
-            isDenied = denials.note(key(server), it)
-            return isDenied
-          }
+      )
+      // The next mail opens one, and asks the breaker.
+      return Effect.tap(guarded, () => (isDenied ? connections.forget(destination) : Effect.void))
+    }
+
+    /** What can be refused here is, before the mail server is asked. */
+    const begin = (server: SmtpServer, mail: Mail, given: SendOptions): Effect.Effect<Delivery, MailerError> => {
+      const accepted = accept(mail, server, options.maxBody)
+      if (Either.isLeft(accepted)) return Effect.fail(accepted.left)
+      const serverOptions = optionsOf(server, options)
+      const refused = permit(server, serverOptions)
+      if (refused !== undefined) return Effect.fail(refused)
+      const sent = Effect.flatMap(credentialsOf(server, encKey), (credentials) =>
+        Effect.flatMap(ehloName, (ehlo) =>
+          handOver({ server, options: serverOptions, credentials, ehlo }, accepted.right, given)
         )
-        // The next mail opens one, and asks the breaker.
-        if (isDenied) yield* connections.forget(destination)
-        return delivery
-      }).pipe(Effect.uninterruptible)
+      )
+      const { warnings } = accepted.right
+      return warnings.length === 0
+        ? sent
+        : Effect.zipRight(
+            Effect.forEach(warnings, (it) => Effect.logWarning(it)),
+            sent
+          )
+    }
+
+    const send = (server: SmtpServer, mail: Mail, given: SendOptions) =>
+      Effect.uninterruptible(Effect.suspend(() => begin(server, mail, given)))
 
     return Mailer.of({ send })
   })

@@ -4,7 +4,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { MailerError } from "../Mailer.ts"
 import * as Monotonic from "../Monotonic.ts"
@@ -61,8 +60,13 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
     step: () => {}
   })
 
+  const begin = Effect.suspend(() => {
+    isSweeping = true
+    return Effect.forkIn(Effect.interruptible(sweep), scope)
+  })
+
   const over = <A>(work: Effect.Effect<A, MailerError>, { begun, overdue, progress, stop, timeout }: Watched) =>
-    Effect.gen(function* () {
+    Effect.clockWith((clock) => {
       const limit = maxReplies * timeout
       let givenUp: MailerError | undefined
       /** False: its final dot was handed over. */
@@ -73,25 +77,32 @@ export const make: Effect.Effect<Watch, never, Scope.Scope> = Effect.gen(functio
       }
       begun?.(giveUp)
       const entry: Entry = {
-        deadline: (yield* Monotonic.millis) + limit,
+        deadline: Monotonic.unsafeMillis(clock) + limit,
         overdue: () => {
           if (giveUp(failure("Timeout", `the mail server took more than ${limit} ms`))) overdue?.()
         }
       }
       entries.add(entry)
-      if (!isSweeping) {
-        isSweeping = true
-        yield* Effect.forkIn(Effect.interruptible(sweep), scope)
-      }
       const forget = stop.unsafeListen((why) => {
         if (why !== "Deadline") giveUp(failure("Stopped", `stopped before the final dot: ${why}`))
         else if (giveUp(failure("Timeout", "the attempt took too long"))) overdue?.()
       })
-      const exit = yield* Effect.exit(work)
-      forget()
-      entries.delete(entry)
-      // What ends it makes its work fail, one way or another: this is why.
-      return yield* Exit.isFailure(exit) && givenUp !== undefined ? Effect.fail(givenUp) : exit
+      const end = () => {
+        forget()
+        entries.delete(entry)
+      }
+      const watched = Effect.matchCauseEffect(work, {
+        onSuccess: (answer) => {
+          end()
+          return Effect.succeed(answer)
+        },
+        // What ends it makes its work fail, one way or another: this is why.
+        onFailure: (cause) => {
+          end()
+          return givenUp === undefined ? Effect.failCause(cause) : Effect.fail(givenUp)
+        }
+      })
+      return isSweeping ? watched : Effect.zipRight(begin, watched)
     })
 
   return { over }

@@ -39,9 +39,9 @@ const impossible = (detail: string) =>
   new MailerError({ reason: "Authentication", verdict: "Configuration", detail: `at login: ${detail}` })
 
 /** Refuses a login at a server that may not get a password, before anything is decrypted or connected. */
-export const permit = (server: SmtpServer, options: ServerOptions): Effect.Effect<void, MailerError> =>
+export const permit = (server: SmtpServer, options: ServerOptions): MailerError | undefined =>
   server.username === undefined || options.login !== false
-    ? Effect.void
+    ? undefined
     : impossible(
         "'only' keeps the password from mail servers that are not listed; if this one is yours, add " +
           `${entry(server)} to EDUMFA_QUEUE_WORKER_SMTP in the configuration file`

@@ -35,6 +35,8 @@ interface Wait {
 export interface Circuits {
   /** Undefined: pass. Whoever passes reports, within `patience` milliseconds where it is the probe. */
   readonly ask: (breaker: Breaker, patience: number) => Effect.Effect<Wait | undefined>
+  /** That it works is no news, as of nearly all mails: at monotonic milliseconds `local`. */
+  readonly isProven: (breaker: Breaker, local: number) => boolean
   readonly succeeded: (breaker: Breaker) => Effect.Effect<void>
   /** `detail` is one line for the log. Answers with the milliseconds for which nobody tries now. */
   readonly failed: (breaker: Breaker, fault: Circuit.Fault, detail: string) => Effect.Effect<number>
@@ -175,15 +177,13 @@ export const make = Effect.fnUntraced(function* (
         yield* Effect.timeoutOption(Deferred.await(proof), Duration.millis(rules.turn / 2))
         return yield* askOnce(breaker, patience)
       }),
+    isProven: ({ name, needsProof }, local) => {
+      const here = known.get(name)
+      if (here === undefined || probes.has(name) || local - here.readAt >= rules.refresh) return false
+      return Circuit.succeeded(rules, here.circuit, { needsProof, now: local + offset }) === undefined
+    },
     succeeded: ({ label, name, needsProof }) =>
       Effect.gen(function* () {
-        // Of nearly all mails there is nothing new to say.
-        const here = known.get(name)
-        if (here !== undefined && !probes.has(name)) {
-          const local = yield* Monotonic.millis
-          const isNews = Circuit.succeeded(rules, here.circuit, { needsProof, now: local + offset }) !== undefined
-          if (!isNews && local - here.readAt < rules.refresh) return
-        }
         const { after, before } = yield* update(name, (circuit, now) => ({
           answer: undefined,
           next: Circuit.succeeded(rules, circuit, { needsProof, now })
