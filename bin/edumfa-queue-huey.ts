@@ -17,8 +17,10 @@ import * as Cli from "../src/Cli.ts"
 let onHangUp = () => {}
 process.on("SIGHUP", () => onHangUp())
 
-// Without a listener of its own this signal opens Node's debugger to everybody on the machine.
+// Without listeners the first opens Node's debugger to everybody on the machine, and the second ends the process at once with
+// what is in hand, as both do with Python's worker. What a rotation of logs sends may be either.
 process.on("SIGUSR1", () => {})
+process.on("SIGUSR2", () => {})
 
 const hangUp = Effect.async<void>((resume) => {
   onHangUp = () => resume(Effect.void)

@@ -102,6 +102,9 @@ export const target = (logfile: Option.Option<string>, standard = "edumfa-queue.
   }
 }
 
+/** Often enough to be seen where a disk is full for hours, and no flood. Milliseconds. */
+const alarmEvery = 60_000
+
 /** A path of its own, whatever becomes of the working directory; where that is gone already, the path as it is. */
 const absolute = (path: string): string => {
   try {
@@ -123,18 +126,34 @@ export const make = Effect.fnUntraced(function* (
   const now = () => clock.unsafeCurrentTimeMillis()
   const notice = (message: string) => format.notice(message, now())
 
-  const openStream = (stream: "stdout" | "stderr") => Stream.make({ fd: stream === "stdout" ? 1 : 2, now, notice })
+  const stderr = () => Stream.make({ fd: 2, now, notice })
+  let alarmed: { readonly sink: Sink; readonly at: number } | undefined
+  /** Says on stderr that the log, which goes elsewhere, cannot be written. */
+  const alarm = (message: string) => {
+    // A clock that was set back must not keep it quiet.
+    if (alarmed !== undefined && Math.abs(now() - alarmed.at) < alarmEvery) return
+    alarmed = { sink: alarmed?.sink ?? stderr(), at: now() }
+    alarmed.sink.write(notice(message))
+  }
+
+  const openStream = (stream: "stdout" | "stderr") =>
+    stream === "stderr" ? stderr() : Stream.make({ fd: 1, now, notice, alarm })
   const open = (): Either.Either<Sink, LogFileError> => {
     if (options.target === "Nowhere") return Either.right({ write: () => {}, close: () => {} })
     if (options.target === "Stream") return Either.right(openStream(options.stream))
-    const file = File.make({ path: absolute(options.path), now, notice })
+    const file = File.make({ path: absolute(options.path), now, notice, alarm })
     if (Either.isRight(file) || options.explicit) return file
-    const stderr = openStream("stderr")
-    stderr.write(notice(`${file.left.message}; logging to stderr`))
-    return Either.right(stderr)
+    const instead = stderr()
+    instead.write(notice(`${file.left.message}; logging to stderr`))
+    return Either.right(instead)
   }
 
-  const sink = yield* Effect.acquireRelease(Effect.suspend(open), (opened) => Effect.sync(() => opened.close()))
+  const sink = yield* Effect.acquireRelease(Effect.suspend(open), (opened) =>
+    Effect.sync(() => {
+      opened.close()
+      alarmed?.sink.close()
+    })
+  )
   return Logger.make((record) => sink.write(format.record(record)))
 })
 

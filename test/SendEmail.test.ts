@@ -223,7 +223,7 @@ describe("SendEmail", () => {
         hostile.state = { ...tree.state, _headers: headers }
         expect(yield* why({ args: [config, recipient, subject, hostile], kwargs: {} })).toMatchObject({
           verdict: "Permanent",
-          reason: "body: MIME tree: header"
+          reason: "body: MIME tree: header Content-Type"
         })
         expect((yield* why({ args: [config, body, subject, "x"], kwargs: {} }))._tag).toBe("ParseError")
         expect((yield* why({ args: [config, recipient, body, "x"], kwargs: {} }))._tag).toBe("ParseError")

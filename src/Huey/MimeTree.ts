@@ -16,11 +16,18 @@ import { Instance } from "./PickleValue.ts"
 export type MimeTree = Instance
 
 /**
- * Why a tree has no bytes; safe to log, it quotes nothing. `size`: more than a body may have; `header`: a name or a value
- * that would become more than one header, or more headers than any mail has; `line too long`: a header that cannot be
- * folded; `encoding`: text that is not in the encoding it claims, or in none; `parts`: parts where there can be none.
+ * Why a tree has no bytes; safe to log, it quotes no more than the name of a header. `size`: more than a body may have;
+ * `header`: a name or a value that would become more than one header; `headers`: more of them than any mail has; `line too
+ * long`: a header that cannot be folded; `encoding`: text that is not in the encoding it claims, or in none; `parts`: parts
+ * where there can be none.
  */
-export type MimeTreeFault = "size" | "header" | "line too long" | "encoding" | "parts"
+export type MimeTreeFault =
+  | "size"
+  | "headers"
+  | "encoding"
+  | "parts"
+  | `header ${string}`
+  | `line too long: header ${string}`
 
 /** Whether an argument is a tree. */
 export const isMimeTree = (value: unknown): value is MimeTree =>
@@ -101,7 +108,8 @@ const write = (tree: Instance, watched: ReadonlyArray<string>): Written => {
   const part = Part.make(tree)
   const { payload } = part
   const said = Part.get(part, contentType) ?? part.defaultType
-  if (![...part.headers, [contentType, said] as const].every(Field.isHeader)) return Either.left("header")
+  const wrong = [...part.headers, [contentType, said] as const].find((header) => !Field.isHeader(header))
+  if (wrong !== undefined) return Either.left(`header ${Field.tell(wrong)}` as const)
   const type = ContentType.parse(said.replaceAll(/[\r\n]+/g, ""))
   const [top] = type.type.split("/")
   if (top === "multipart" && typeof payload !== "string") return writeMultipart(part, type, payload ?? [], watched)
@@ -124,7 +132,7 @@ const write = (tree: Instance, watched: ReadonlyArray<string>): Written => {
 export const toBytes = (tree: MimeTree, maxOctets: number = limits.bytes): Either.Either<Uint8Array, MimeTreeFault> => {
   const [headers, others] = measure(tree)
   if (headers + others > maxOctets) return Either.left("size")
-  if (headers > maxHeaders) return Either.left("header")
+  if (headers > maxHeaders) return Either.left("headers")
   return Either.flatMap(write(tree, []), ({ pieces }) => {
     const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
     return length > maxOctets ? Either.left("size" as const) : Either.right(Buffer.concat(pieces, length))

@@ -79,17 +79,56 @@ export const graft = (message: string, mime: Mime): Either.Either<string, "heade
     return `${own.join("")}${mime.headers}\r\n${mime.content}`
   })
 
-const base64 = /(?:^[A-Za-z0-9+/]{4,}={0,2}\r\n)+/gm
+/** A line of Base64. One pattern for all of them in a row would need a stack as deep as there are. */
+const base64 = /^[A-Za-z0-9+/]{4,}={0,2}$/
+
+/** Lines of Base64 that follow one another, joined. */
+const base64Blocks = (content: string): ReadonlyArray<string> => {
+  const blocks: Array<string> = []
+  let block: number | undefined
+  for (let start = 0; start < content.length; ) {
+    const found = content.indexOf("\r\n", start)
+    const end = found === -1 ? content.length : found
+    const isBase64 = base64.test(content.slice(start, end))
+    if (isBase64) block ??= start
+    else if (block !== undefined) blocks.push(content.slice(block, start))
+    if (!isBase64) block = undefined
+    start = end + 2
+  }
+  if (block !== undefined) blocks.push(content.slice(block))
+  return blocks
+}
+
+const equals = 0x3d
+const CR = 0x0d
+const LF = 0x0a
+
+/** The octet of two hexadecimal digits, or NaN. */
+const octetOf = (high: number | undefined, low: number | undefined): number =>
+  Number.parseInt(/[0-9A-F]{2}/i.exec(String.fromCharCode(high ?? 0, low ?? 0))?.[0] ?? "", 16)
+
+/** As if all of it were quoted-printable. */
+const unquote = (content: string): string => {
+  const octets = Buffer.from(content, "latin1")
+  const plain = Buffer.allocUnsafe(octets.length)
+  let length = 0
+  for (let index = 0; index < octets.length; index++) {
+    const octet = octets[index] ?? 0
+    const [next, after] = octet === equals ? [octets[index + 1], octets[index + 2]] : []
+    const isBreak = octet === equals && next === CR && after === LF
+    const quoted = octet === equals && !isBreak ? octetOf(next, after) : Number.NaN
+    if (!isBreak) plain[length++] = Number.isNaN(quoted) ? octet : quoted
+    if (isBreak || !Number.isNaN(quoted)) index += 2
+  }
+  return plain.toString("utf8", 0, length)
+}
 
 /** What it says, as far as it is text: a mail server may repeat the words of a part that came encoded. */
 export const textOf = ({ content }: Mime): string => {
   const decoder = new TextDecoder("utf-8", { fatal: true })
-  const decoded = (content.match(base64) ?? []).flatMap((block) => {
+  const decoded = base64Blocks(content).flatMap((block) => {
     const text = Either.try(() => decoder.decode(Buffer.from(block, "base64")))
     return Either.isRight(text) ? [text.right] : []
   })
-  const unquoted = content
-    .replaceAll("=\r\n", "")
-    .replaceAll(/=([0-9A-F]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-  return [content, Buffer.from(unquoted, "latin1").toString(), ...decoded].join("\n")
+  return [content, unquote(content), ...decoded].join("\n")
 }

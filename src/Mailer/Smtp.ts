@@ -51,14 +51,21 @@ export interface Options {
 const defaultDotTimeout = 60_000
 
 /** What a reply must not repeat into a log. */
-const confidentialOf = ({ letter }: Accepted, credentials: Credentials | undefined): Confidential => ({
-  subject: letter.subject,
-  body: typeof letter.body === "string" ? letter.body : Mime.textOf(letter.body),
-  words: [
-    ...letter.to.flatMap(({ address }) => [address, address.slice(0, address.lastIndexOf("@"))]),
-    ...(credentials === undefined ? [] : [Redacted.value(credentials.password)])
-  ]
-})
+const confidentialOf = ({ letter }: Accepted, credentials: Credentials | undefined): Confidential => {
+  let body: string | undefined
+  return {
+    subject: letter.subject,
+    // Only where a reply is told: to decode a large one takes longer than to send it.
+    get body() {
+      body ??= typeof letter.body === "string" ? letter.body : Mime.textOf(letter.body)
+      return body
+    },
+    words: [
+      ...letter.to.flatMap(({ address }) => [address, address.slice(0, address.lastIndexOf("@"))]),
+      ...(credentials === undefined ? [] : [Redacted.value(credentials.password)])
+    ]
+  }
+}
 
 /** Hands a message over and tells the recipients apart. */
 const transmit = (

@@ -6,7 +6,7 @@ import { closeSync, writeSync } from "node:fs"
 import * as Either from "effect/Either"
 import * as LogFile from "./LogFile.ts"
 import { rotate } from "./rotate.ts"
-import { code, droppedLines, type Sink, type SinkOptions } from "./Sink.ts"
+import { code, droppedLines, dropping, type Sink, type SinkOptions } from "./Sink.ts"
 
 /** Where, and how much of it is kept. */
 export interface FileOptions extends SinkOptions {
@@ -22,7 +22,7 @@ const interval = 5_000
 
 /** Opens the file and makes a sink of it; fails when it cannot be opened now, and never later. */
 export const make = (options: FileOptions): Either.Either<Sink, LogFile.LogFileError> => {
-  const { now, notice, path, maxBytes = 10_000_000, backups = 5, writeBytes = writeSync } = options
+  const { now, notice, path, maxBytes = 10_000_000, backups = 5, writeBytes = writeSync, alarm } = options
 
   const makeSink = (opened: LogFile.LogFile): Sink => {
     let file = opened
@@ -122,6 +122,7 @@ export const make = (options: FileOptions): Either.Either<Sink, LogFile.LogFileE
         dropped += 1
         failedAt = now()
         failure = code(error)
+        alarm?.(dropping(path, failure))
       }
     }
 

@@ -18,6 +18,8 @@ export interface SinkOptions {
   readonly now: () => number
   /** Lays out a line of the log about itself. */
   readonly notice: (message: string) => string
+  /** Told each time that something cannot be written: the log itself cannot say so. Default: nobody. */
+  readonly alarm?: (message: string) => void
   /** Writes to a descriptor and answers how many bytes it took; throws as node:fs does. Default: `writeSync`. */
   readonly writeBytes?: (fd: number, bytes: Uint8Array) => number
 }
@@ -25,6 +27,10 @@ export interface SinkOptions {
 /** The code of a system error (`ENOSPC`), or what else was thrown. */
 export const code = (error: unknown): string =>
   Predicate.hasProperty(error, "code") && Predicate.isString(error.code) ? error.code : String(error)
+
+/** What a sink says elsewhere while it cannot write. */
+export const dropping = (name: string, reason: string): string =>
+  `the log ${name} cannot be written (${reason}): its lines are dropped`
 
 /** What a sink says when it can write again. */
 export const droppedLines = (count: number, reason: string): string =>

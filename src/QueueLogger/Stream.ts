@@ -3,7 +3,7 @@
  */
 import { Buffer } from "node:buffer"
 import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs"
-import { code, droppedLines, type Sink, type SinkOptions } from "./Sink.ts"
+import { code, droppedLines, dropping, type Sink, type SinkOptions } from "./Sink.ts"
 
 /** Which stream. */
 export interface StreamOptions extends SinkOptions {
@@ -28,7 +28,7 @@ const withoutWaiting = (fd: number): number => {
 
 /** Makes a sink of an open descriptor, which stays open when the sink is closed. */
 export const make = (options: StreamOptions): Sink => {
-  const { notice, writeBytes = writeSync } = options
+  const { alarm, notice, writeBytes = writeSync } = options
   const fd = withoutWaiting(options.fd)
   // The end of a line that a full pipe took in part.
   let rest: Uint8Array = new Uint8Array(0)
@@ -66,6 +66,7 @@ export const make = (options: StreamOptions): Sink => {
     } catch (error) {
       dropped += 1
       failure = code(error)
+      alarm?.(dropping(`on descriptor ${options.fd}`, failure))
     }
   }
 

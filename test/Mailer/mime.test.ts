@@ -218,6 +218,20 @@ describe("of the header block", () => {
   )
 })
 
+describe("what a body says", () => {
+  const saying = (content: string) => Mime.textOf({ headers: "", content })
+
+  it("is found in Base64 of any length, and in quoted-printable", () => {
+    const code = "Your code is 493817 für Ada. "
+    const lines = Buffer.from(code.repeat(180_000)).toString("base64").replaceAll(/.{76}/g, "$&\r\n")
+    const text = saying(`--b\r\n\r\n${lines}\r\n--b--\r\n`)
+    expect(text.split("\n").at(-1)?.startsWith(code)).toBe(true)
+    expect(text).toContain("für Ada. Your code")
+    expect(saying("YWJjZA==\r\n\r\nZWZnaA==\r\n").split("\n").slice(-2)).toEqual(["abcd", "efgh"])
+    expect(saying("Gr=C3=BC=C3=\r\n=9Fe =3d 4938=\r\n17 =zz =\r\n")).toContain("Grüße = 493817 =zz ")
+  })
+})
+
 describe("random bytes", () => {
   it("are refused, or keep to lines of ASCII with headers about the body alone", () => {
     const piece = fc.oneof(

@@ -140,6 +140,26 @@ describe("the command", () => {
     })
   )
 
+  it.scopedLive("does nothing on SIGUSR1 and SIGUSR2, not even to what it has in hand", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const mailServer = yield* SmtpServer.make({ subjects: { "Your code": "Hang" } })
+      const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(redis.port) })
+      const log = join(cwd, "edumfa-queue.log")
+      const worker = yield* Command.command(["--config", "edumfa.cfg"], { cwd })
+      yield* enqueue(redis.port, mailServer, mail)
+      const held = yield* mailServer.held
+      yield* worker.kill("SIGUSR1")
+      yield* worker.kill("SIGUSR2")
+      yield* held.release
+      yield* Command.logged(log, /INFO.* done attempt=1/)
+      // A debugger would say where it listens.
+      yield* worker.kill("SIGTERM")
+      expect(yield* Effect.flatten(worker.ended)).toMatchObject({ code: 0, signal: null, stderr: "" })
+      expect(readFileSync(log, "utf8")).not.toMatch(/redelivered/)
+    })
+  )
+
   it.scopedLive("gives up on a Redis that does not answer where it is told to", () =>
     Effect.gen(function* () {
       const cwd = yield* Command.directory({ "edumfa.cfg": queueCfg(yield* RedisServer.freePort) })

@@ -26,6 +26,12 @@ const trimmed = (value: string): string => {
 export const isHeader = ([name, value]: Header): boolean =>
   isName.test(name) && value.length <= maxValue && !hiddenHeader.test(trimmed(value))
 
+/** Letters alone: a name of a job's own making might hold a code. */
+const tellable = /^[a-z](?:[a-z-]{0,38}[a-z])?$/i
+
+/** A header's name for the log, by which it can be found. */
+export const tell = ([name]: Header): string => (tellable.test(name) ? name : "of a name that is none")
+
 const plain = /^[\t -~]*$/
 const folded = /^[\t ]+[!-~][\t -~]*$/
 
@@ -50,7 +56,8 @@ const wordLength = 60
  * The field of such a header, with CRLF at its end. Text beyond ASCII becomes encoded words in UTF-8 (RFC 2047), as
  * Python writes it; line breaks that are no folding become a space, other controls are dropped.
  */
-export const write = ([name, written]: Header): Either.Either<string, "line too long"> => {
+export const write = (header: Header): Either.Either<string, `line too long: header ${string}`> => {
+  const [name, written] = header
   const lines = linesOf(written)
   const asItIs = `${name}: ${lines.join("\r\n")}`
   const isShort = (text: string) => text.split("\r\n").every((line) => line.length <= maxLine)
@@ -62,5 +69,5 @@ export const write = ([name, written]: Header): Either.Either<string, "line too 
     .replaceAll(/ +/g, " ")
     .trim()
   const field = foldLines(`${name}: ${plain.test(text) ? text : encodeWord(text, "B", wordLength)}`, 76)
-  return isShort(field) ? Either.right(`${field}\r\n`) : Either.left("line too long")
+  return isShort(field) ? Either.right(`${field}\r\n`) : Either.left(`line too long: header ${tell(header)}` as const)
 }
