@@ -13,8 +13,8 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as File from "./QueueLogger/File.ts"
 import * as Format from "./QueueLogger/Format.ts"
+import * as Gathering from "./QueueLogger/Gathering.ts"
 import type { LogFileError } from "./QueueLogger/LogFile.ts"
-import type { Sink } from "./QueueLogger/Sink.ts"
 import * as Stream from "./QueueLogger/Stream.ts"
 
 /** Where the log goes. */
@@ -124,18 +124,21 @@ export const make = Effect.fnUntraced(function* (
   const notice = (message: string) => format.notice(message, now())
 
   const openStream = (stream: "stdout" | "stderr") => Stream.make({ fd: stream === "stdout" ? 1 : 2, now, notice })
-  const open = (): Either.Either<Sink, LogFileError> => {
+  const open = (): Either.Either<Gathering.Gathering, LogFileError> => {
     if (options.target === "Nowhere") return Either.right({ write: () => {}, close: () => {} })
     if (options.target === "Stream") return Either.right(openStream(options.stream))
     const file = File.make({ path: absolute(options.path), now, notice })
-    if (Either.isRight(file) || options.explicit) return file
+    // Not for a stream, whose reader may be slow: there each line is tried by itself.
+    if (Either.isRight(file) || options.explicit) return Either.map(file, Gathering.make)
     const stderr = openStream("stderr")
     stderr.write(notice(`${file.left.message}; logging to stderr`))
     return Either.right(stderr)
   }
 
   const sink = yield* Effect.acquireRelease(Effect.suspend(open), (opened) => Effect.sync(() => opened.close()))
-  return Logger.make((record) => sink.write(format.record(record)))
+  return Logger.make((record) =>
+    sink.write(format.record(record), LogLevel.greaterThanEqual(record.logLevel, LogLevel.Warning))
+  )
 })
 
 /**

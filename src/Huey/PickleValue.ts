@@ -12,9 +12,9 @@ export class Tuple extends Array<unknown> {
     return Array
   }
 
-  static make(items: Iterable<unknown>): Tuple {
-    const tuple = new Tuple()
-    for (const item of items) tuple.push(item)
+  static make(items: ReadonlyArray<unknown>): Tuple {
+    const tuple = new Tuple(items.length)
+    for (let at = 0; at < items.length; at++) tuple[at] = items[at]
     return tuple
   }
 }
