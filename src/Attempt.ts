@@ -6,12 +6,15 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import { type Call, type End, type Attempt as JobAttempt, JobFailure, type Prepared } from "./Job.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Monotonic from "./Monotonic.ts"
 import { Fields } from "./QueueLogger/Fields.ts"
 import { thrown } from "./QueueLogger/redact.ts"
+import { unsafeLog } from "./QueueLogger/unsafeLog.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 import type { StopReason } from "./StopSignal.ts"
 
@@ -104,27 +107,34 @@ const afterCause = Effect.fnUntraced(function* <R>(
   return yield* afterFailure(input, new JobFailure({ verdict: "Transient", reason, cause }), stopped)
 })
 
-/** The one line of an attempt; which job it is about is an annotation of the caller's. */
-const log = <R>(input: Input<R>, outcome: Outcome, ms: number): Effect.Effect<void> => {
-  const fields = new Fields({ job: input.name, attempt: input.attempt.number, ms })
+type RunningFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+/** What the one line of an attempt says. */
+const lineOf = (outcome: Outcome): readonly [level: LogLevel.LogLevel, text: string] => {
   switch (outcome._tag) {
     case "Done":
-      return Effect.logInfo("done", fields)
+      return [LogLevel.Info, "done"]
     case "Retry": {
       const delay = `${(outcome.delay / 1_000).toFixed(1)} s`
-      if (outcome.postponed) return Effect.logDebug(`waits ${delay}: ${outcome.detail}`, fields)
+      if (outcome.postponed) return [LogLevel.Debug, `waits ${delay}: ${outcome.detail}`]
       const cost = outcome.counted ? "" : ", at no cost of an attempt"
-      return Effect.logWarning(`retry in ${delay}${cost}: ${outcome.detail}`, fields)
+      return [LogLevel.Warning, `retry in ${delay}${cost}: ${outcome.detail}`]
     }
     case "Dead":
-      return Effect.logError(`dead: ${outcome.detail}`, fields)
+      return [LogLevel.Error, `dead: ${outcome.detail}`]
     case "Expired":
-      return Effect.logError(`expired: ${outcome.detail}`, fields)
+      return [LogLevel.Error, `expired: ${outcome.detail}`]
     case "Released":
-      return Effect.logInfo("released, the worker stops", fields)
+      return [LogLevel.Info, "released, the worker stops"]
     case "LostLease":
-      return Effect.logError("lost its lease, another worker has the job", fields)
+      return [LogLevel.Error, "lost its lease, another worker has the job"]
   }
+}
+
+/** Logs the line; which job it is about is an annotation of the caller's. */
+const log = <R>(fiber: RunningFiber, { attempt, name }: Input<R>, outcome: Outcome, ms: number): void => {
+  const [level, text] = lineOf(outcome)
+  unsafeLog(fiber, level, text, new Fields({ job: name, attempt: attempt.number, ms }))
 }
 
 /** What a job does at its end may take so long: it holds a slot. */
@@ -146,15 +156,6 @@ const tooLate = <R>({ attempt }: Input<R>) =>
     ? "older than such a job may become before it is begun"
     : "its time was over before it was begun"
 
-/** Counts an attempt that has ended, logs it, and tells the job if it was the last one. */
-const finish = <R>(input: Input<R>, outcome: Outcome, millis: number): Effect.Effect<Outcome, never, R> => {
-  Metrics.unsafeAttempt(outcome._tag, millis)
-  const logged = Effect.as(log(input, outcome, millis), outcome)
-  return outcome._tag === "Dead" || outcome._tag === "Expired"
-    ? Effect.zipLeft(logged, end(input.prepared, outcome._tag, outcome.detail))
-    : logged
-}
-
 /** A handler that throws before it answers with an effect fails as one that does so later. */
 const handle = <R>({ attempt, prepared }: Input<R>): Effect.Effect<void, JobFailure<Call>, R> => {
   try {
@@ -166,12 +167,23 @@ const handle = <R>({ attempt, prepared }: Input<R>): Effect.Effect<void, JobFail
 
 type Handler<R> = Effect.Effect<void, JobFailure<Call>, R>
 
-/** Synchronous but for the handler and the log, for this is what a job costs beside its work. */
-const around = <R>(input: Input<R>, restore: (handler: Handler<R>) => Handler<R>): Effect.Effect<Outcome, never, R> =>
+/** Synchronous but for the handler, for this is what a job costs beside its work. */
+const around = <A, R>(
+  input: Input<R>,
+  restore: (handler: Handler<R>) => Handler<R>,
+  then: (outcome: Outcome) => Effect.Effect<A, never, R>
+): Effect.Effect<A, never, R> =>
   Effect.withFiberRuntime((fiber) => {
     const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
     const startedAt = Monotonic.unsafeMillis(clock)
-    const finished = (outcome: Outcome) => finish(input, outcome, Monotonic.unsafeMillis(clock) - startedAt)
+    const finished = (outcome: Outcome) => {
+      const millis = Monotonic.unsafeMillis(clock) - startedAt
+      Metrics.unsafeAttempt(outcome._tag, millis)
+      log(fiber, input, outcome, millis)
+      return outcome._tag === "Dead" || outcome._tag === "Expired"
+        ? Effect.flatMap(end(input.prepared, outcome._tag, outcome.detail), () => then(outcome))
+        : then(outcome)
+    }
     if (input.endsAt <= input.now(clock)) return finished({ _tag: "Expired", detail: tooLate(input) })
     return Effect.matchCauseEffect(restore(handle(input)), {
       onSuccess: () => finished(done),
@@ -184,8 +196,10 @@ const around = <R>(input: Input<R>, restore: (handler: Handler<R>) => Handler<R>
  * caller annotates the logs with the job's id.
  */
 export const perform = <R>(input: Input<R>): Effect.Effect<Outcome, never, R> =>
-  Effect.uninterruptibleMask((restore) => around(input, restore))
+  Effect.uninterruptibleMask((restore) => around(input, restore, Effect.succeed))
 
-/** The same on a fiber that is uninterruptible already; the handler decides what of it is not. */
-export const performUninterruptibly = <R>(input: Input<R>): Effect.Effect<Outcome, never, R> =>
-  around(input, (handler) => handler)
+/** The same on a fiber that is uninterruptible but for what the handler decides, and what follows from the outcome. */
+export const performThen = <A, R>(
+  input: Input<R>,
+  then: (outcome: Outcome) => Effect.Effect<A, never, R>
+): Effect.Effect<A, never, R> => around(input, (handler) => handler, then)

@@ -90,7 +90,10 @@ export const make = (options: Options = {}): Codec => {
     if (message.length > limits.bytes) {
       throw new HueyError({ reason: "TooLarge", detail: `${message.length} bytes, ${limits.bytes} are allowed` })
     }
-    const bytes = Compression.decompress(Buffer.from(message.buffer, message.byteOffset, message.byteLength))
+    const buffer = Buffer.isBuffer(message)
+      ? message
+      : Buffer.from(message.buffer, message.byteOffset, message.byteLength)
+    const bytes = Compression.decompress(buffer)
     if (key === undefined) Signature.refuseSigned(bytes)
     const pickle = key === undefined ? bytes : Signature.verify(bytes, key)
     return HueyMessage.fromPickle(PickleReader.read(pickle), zone)

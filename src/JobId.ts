@@ -32,10 +32,10 @@ export const stamp: Effect.Effect<Stamp> = Effect.clockWith((clock) =>
 /** An id of a job that is enqueued now. */
 export const make: Effect.Effect<string> = Effect.map(stamp, ({ id }) => id)
 
-const version7 = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i
+const version7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i
 
 /** Milliseconds since the epoch at which the job was enqueued; none for an id of another kind, as Python's are. */
-export const enqueuedAt = (id: string): Option.Option<number> => {
-  const parts = version7.exec(id)
-  return parts === null ? Option.none() : Option.some(Number.parseInt(`${parts[1]}${parts[2]}`, 16))
-}
+export const enqueuedAt = (id: string): Option.Option<number> =>
+  version7.test(id)
+    ? Option.some(Number.parseInt(id.slice(0, 8), 16) * 0x10000 + Number.parseInt(id.slice(9, 13), 16))
+    : Option.none()

@@ -3,19 +3,28 @@
  */
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as MetricKey from "effect/MetricKey"
+import * as MetricLabel from "effect/MetricLabel"
 
-const attempts = Metric.counter("edumfa_queue_attempts_total", {
-  description: "Attempts at jobs, by outcome",
-  incremental: true
-})
+/** With its tag in its key: a tag that is added to a metric is looked up each time. */
+const attempts = (outcome: string) =>
+  Metric.fromMetricKey(
+    MetricKey.taggedWithLabels(
+      MetricKey.counter("edumfa_queue_attempts_total", {
+        description: "Attempts at jobs, by outcome",
+        incremental: true
+      }),
+      [MetricLabel.make("outcome", outcome)]
+    )
+  )
 
 const byOutcome = {
-  Done: Metric.tagged(attempts, "outcome", "done"),
-  Retry: Metric.tagged(attempts, "outcome", "retry"),
-  Dead: Metric.tagged(attempts, "outcome", "dead"),
-  Expired: Metric.tagged(attempts, "outcome", "expired"),
-  Released: Metric.tagged(attempts, "outcome", "released"),
-  LostLease: Metric.tagged(attempts, "outcome", "lost_lease")
+  Done: attempts("done"),
+  Retry: attempts("retry"),
+  Dead: attempts("dead"),
+  Expired: attempts("expired"),
+  Released: attempts("released"),
+  LostLease: attempts("lost_lease")
 } as const
 
 const duration = Metric.histogram(

@@ -13,6 +13,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as File from "./QueueLogger/File.ts"
 import * as Format from "./QueueLogger/Format.ts"
+import * as Gathering from "./QueueLogger/Gathering.ts"
 import type { LogFileError } from "./QueueLogger/LogFile.ts"
 import type { Sink } from "./QueueLogger/Sink.ts"
 import * as Stream from "./QueueLogger/Stream.ts"
@@ -138,11 +139,12 @@ export const make = Effect.fnUntraced(function* (
 
   const openStream = (stream: "stdout" | "stderr") =>
     stream === "stderr" ? stderr() : Stream.make({ fd: 1, now, notice, alarm })
-  const open = (): Either.Either<Sink, LogFileError> => {
+  const open = (): Either.Either<Gathering.Gathering, LogFileError> => {
     if (options.target === "Nowhere") return Either.right({ write: () => {}, close: () => {} })
     if (options.target === "Stream") return Either.right(openStream(options.stream))
     const file = File.make({ path: absolute(options.path), now, notice, alarm })
-    if (Either.isRight(file) || options.explicit) return file
+    // Not for a stream, whose reader may be slow: there each line is tried by itself.
+    if (Either.isRight(file) || options.explicit) return Either.map(file, Gathering.make)
     const instead = stderr()
     instead.write(notice(`${file.left.message}; logging to stderr`))
     return Either.right(instead)
@@ -154,7 +156,9 @@ export const make = Effect.fnUntraced(function* (
       alarmed?.sink.close()
     })
   )
-  return Logger.make((record) => sink.write(format.record(record)))
+  return Logger.make((record) =>
+    sink.write(format.record(record), LogLevel.greaterThanEqual(record.logLevel, LogLevel.Warning))
+  )
 })
 
 /**

@@ -153,7 +153,7 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     inHand,
     codec,
     timeout: Duration.toMillis(options.timeout ?? defaultTimeout),
-    work: Performer.make(jobs, { codec, policy, storeTime })
+    performer: Performer.make(jobs, { codec, policy, storeTime })
   })
   const turns = yield* Effect.makeSemaphore(maxExchanges)
   const take = turns.withPermits(1)(turn.take)

@@ -101,7 +101,10 @@ const shapes: ReadonlyMap<string, Shape> = new Map([
   ["email.header Header", header]
 ])
 
-const shapeOf = ({ module, name }: Instance) => shapes.get(`${module} ${name}`)
+const modules: ReadonlySet<string> = new Set([...shapes.keys()].map((key) => key.split(" ", 1)[0] ?? ""))
+
+/** Of a job's message, which is no part of a tree, no name is put together. */
+const shapeOf = ({ module, name }: Instance) => (modules.has(module) ? shapes.get(`${module} ${name}`) : undefined)
 
 /** Module and name of each class. */
 export const names: ReadonlyArray<readonly [module: string, name: string]> = [...shapes.keys()].map((key) => {

@@ -4,13 +4,16 @@
 import { HueyError, type HueyReason } from "./HueyError.ts"
 import { limits } from "./limits.ts"
 import * as Text from "./PythonText.ts"
+import * as Words from "./Words.ts"
 
 const newline = 0x0a
 
 /** The state of one reading. Whatever does not fit throws a HueyError. */
 export class PickleMachine {
   private readonly bytes: Buffer
+  /** What lies above `height` is gone: to shorten an array costs more than all else that is done to it. */
   private readonly stack: Array<unknown> = []
+  private height = 0
   private readonly marks: Array<number> = []
   private readonly memo: Array<unknown> = []
   private remembered = 0
@@ -40,8 +43,9 @@ export class PickleMachine {
     return start
   }
 
+  /** Every instruction begins with one, so that it is read without Node's checks of what it is told. */
   uint8(): number {
-    return this.bytes.readUInt8(this.take(1))
+    return this.bytes[this.take(1)] ?? 0
   }
 
   uint16(): number {
@@ -85,7 +89,12 @@ export class PickleMachine {
 
   text(length: number): string {
     const start = this.take(length)
-    return Text.fromUtf8(this.bytes, start, this.position) ?? this.fail("Malformed", "a text that is not UTF-8")
+    if (length === 0) return ""
+    return (
+      Words.find(this.bytes, start, this.position) ??
+      Text.fromUtf8(this.bytes, start, this.position) ??
+      this.fail("Malformed", "a text that is not UTF-8")
+    )
   }
 
   /** The rest of the line without its end, one character for each byte. */
@@ -115,43 +124,45 @@ export class PickleMachine {
   // The stack
 
   push(value: unknown): void {
-    if (this.stack.length >= limits.stack) this.fail("Limit", `more than ${limits.stack} items on the stack`)
-    this.stack.push(value)
+    if (this.height >= limits.stack) this.fail("Limit", `more than ${limits.stack} items on the stack`)
+    this.stack[this.height++] = value
   }
 
   pop(): unknown {
-    if (this.stack.length <= this.fence) this.fail("Malformed", "an empty stack")
-    return this.stack.pop()
+    if (this.height <= this.fence) this.fail("Malformed", "an empty stack")
+    this.height -= 1
+    return this.stack[this.height]
   }
 
   peek(): unknown {
-    if (this.stack.length <= this.fence) this.fail("Malformed", "an empty stack")
-    return this.stack[this.stack.length - 1]
+    if (this.height <= this.fence) this.fail("Malformed", "an empty stack")
+    return this.stack[this.height - 1]
   }
 
   mark(): void {
     this.marks.push(this.fence)
-    this.fence = this.stack.length
+    this.fence = this.height
   }
 
   /** Takes everything above the last mark, and the mark. */
   popToMark(): Array<unknown> {
     const below = this.marks.pop()
     if (below === undefined) this.fail("Malformed", "no mark on the stack")
-    const items = this.stack.splice(this.fence)
+    const items = this.stack.slice(this.fence, this.height)
+    this.height = this.fence
     this.fence = below
     return items
   }
 
   /** POP takes the mark away where nothing lies above it. */
   discard(): void {
-    if (this.stack.length === this.fence && this.marks.length > 0) this.popToMark()
+    if (this.height === this.fence && this.marks.length > 0) this.popToMark()
     else this.pop()
   }
 
   /** What the program leaves behind: one value, and its last byte was the last of the message. */
   result(): unknown {
-    if (this.stack.length !== 1 || this.marks.length > 0) this.fail("Malformed", "STOP with other than one value")
+    if (this.height !== 1 || this.marks.length > 0) this.fail("Malformed", "STOP with other than one value")
     if (this.position !== this.bytes.length) this.fail("Malformed", "bytes after STOP")
     return this.stack[0]
   }

@@ -12,14 +12,21 @@ import { Census, Instance, isDict, TimeDelta } from "./PickleValue.ts"
 /** Refuses what unfolds beyond the limits, and what is no data. Every later walk is bounded by this one. */
 const checkTree = (root: unknown): void => {
   const census = new Census()
+  const visitAll = (items: ReadonlyArray<unknown>, depth: number): void => {
+    for (let index = 0; index < items.length; index++) visit(items[index], depth)
+  }
   const visit = (value: unknown, depth: number): void => {
     census.value(depth)
-    if (typeof value === "string" || value instanceof Uint8Array) {
+    if (typeof value === "string") {
+      census.length(value.length)
+    } else if (typeof value !== "object" || value === null) {
+      return
+    } else if (value instanceof Uint8Array) {
       census.length(value.length)
     } else if (Array.isArray(value)) {
-      for (const item of value) visit(item, depth + 1)
+      visitAll(value, depth + 1)
     } else if (value instanceof Instance) {
-      for (const item of value.args) visit(item, depth + 1)
+      visitAll(value.args, depth + 1)
       if (value.state !== undefined) visit(value.state, depth + 1)
       // Not before: a pickle may change a state as long as it runs.
       EmailClasses.check(value)
@@ -29,12 +36,7 @@ const checkTree = (root: unknown): void => {
         census.length(key.length)
         visit(value[key], depth + 1)
       }
-    } else if (
-      typeof value === "object" &&
-      value !== null &&
-      !(value instanceof NaiveDateTime) &&
-      !(value instanceof TimeDelta)
-    ) {
+    } else if (!(value instanceof NaiveDateTime) && !(value instanceof TimeDelta)) {
       throw new HueyError({ reason: "Forbidden", detail: "a class stands where a value is expected" })
     }
   }

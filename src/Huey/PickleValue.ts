@@ -13,8 +13,8 @@ export class Tuple extends Array<unknown> {
   }
 
   static make(items: ReadonlyArray<unknown>): Tuple {
-    const tuple = new Tuple()
-    for (let index = 0; index < items.length; index++) tuple.push(items[index])
+    const tuple = new Tuple(items.length)
+    for (let at = 0; at < items.length; at++) tuple[at] = items[at]
     return tuple
   }
 }

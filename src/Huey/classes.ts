@@ -71,9 +71,10 @@ const encode = new PickleClass("_codecs", "encode", ([text, encoding, ...more]) 
 const bytes = (module: string) =>
   new PickleClass(module, "bytes", (args) => (args.length === 0 ? new Uint8Array(0) : undefined))
 
-/** By module and name with a space between: each key has one space, so no two names share a key. */
-const table: ReadonlyMap<string, PickleClass> = new Map(
-  [
+/** By module, then by name. */
+const table: ReadonlyMap<string, ReadonlyMap<string, PickleClass>> = (() => {
+  const modules = new Map<string, Map<string, PickleClass>>()
+  for (const entry of [
     message,
     datetime,
     timedelta,
@@ -82,12 +83,16 @@ const table: ReadonlyMap<string, PickleClass> = new Map(
     // Python 2's names, which protocols 0 to 2 keep, beside Python 3's.
     ...["copyreg", "copy_reg"].map(reconstructor),
     ...["builtins", "__builtin__"].flatMap((module) => [...bases(module), bytes(module)])
-  ].map((entry) => [`${entry.module} ${entry.name}`, entry])
-)
+  ]) {
+    const names = modules.get(entry.module) ?? new Map<string, PickleClass>()
+    modules.set(entry.module, names.set(entry.name, entry))
+  }
+  return modules
+})()
 
 /** The class of that name; every other name is refused. */
 export const find = (module: string, name: string): PickleClass => {
-  const entry = table.get(`${module} ${name}`)
+  const entry = table.get(module)?.get(name)
   if (entry === undefined) {
     throw new HueyError({ reason: "Forbidden", detail: `the name ${shown(`${module}.${name}`)} is not on the list` })
   }

@@ -66,8 +66,8 @@ const index = (machine: PickleMachine): number => {
 const tuple =
   (length: 1 | 2 | 3): Instruction =>
   (machine) => {
-    const made = new Tuple()
-    for (let count = 0; count < length; count++) made.unshift(machine.pop())
+    const made = new Tuple(length)
+    for (let at = length - 1; at >= 0; at--) made[at] = machine.pop()
     machine.push(made)
   }
 
@@ -120,7 +120,10 @@ const construct: Instruction = (machine: PickleMachine) => {
   const of = machine.pop()
   if (!(of instanceof Classes.PickleClass)) machine.fail("Forbidden", "a call of something that is no class")
   if (!(args instanceof Tuple)) machine.fail("Malformed", "a call without a tuple of arguments")
-  for (const arg of args) if (typeof arg === "string" || arg instanceof Uint8Array) machine.work(arg.length)
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at]
+    if (typeof arg === "string" || arg instanceof Uint8Array) machine.work(arg.length)
+  }
   const made = of.construct(args)
   if (made === undefined) machine.fail("Forbidden", `${of.module}.${of.name} of arguments that are not read`)
   machine.push(made)

@@ -20,6 +20,8 @@ export interface FileOptions extends SinkOptions {
 /** Milliseconds between two looks at the path, and between two tries at what failed: system calls, not per line. */
 const interval = 5_000
 
+const lineBreaks = (text: string) => text.split("\n").length - 1
+
 /** Opens the file and makes a sink of it; fails when it cannot be opened now, and never later. */
 export const make = (options: FileOptions): Either.Either<Sink, LogFile.LogFileError> => {
   const { now, notice, path, maxBytes = 10_000_000, backups = 5, writeBytes = writeSync, alarm } = options
@@ -33,6 +35,8 @@ export const make = (options: FileOptions): Either.Either<Sink, LogFile.LogFileE
     let failure = ""
     // A line was written in part: the next one starts with a newline.
     let torn = false
+    // What was not written of the last lines, with their last newline.
+    let rest: Buffer = Buffer.alloc(0)
     let rotationFailedAt: number | undefined
     let complaint = ""
     let closed = false
@@ -40,9 +44,9 @@ export const make = (options: FileOptions): Either.Either<Sink, LogFile.LogFileE
     // A clock that was set back must not stop the log.
     const isDue = (since: number) => now() - since >= interval || now() < since
 
-    /** Writes a line in one piece, unless the system takes less; throws as `writeBytes` does. */
-    const put = (line: string) => {
-      let rest = Buffer.from(torn ? `\n${line}\n` : `${line}\n`)
+    /** Writes lines in one piece, unless the system takes less; throws as `writeBytes` does. */
+    const put = (lines: string) => {
+      rest = Buffer.from(torn ? `\n${lines}\n` : `${lines}\n`)
       while (rest.length > 0) {
         const written = writeBytes(file.fd, rest)
         size += written
@@ -98,28 +102,31 @@ export const make = (options: FileOptions): Either.Either<Sink, LogFile.LogFileE
       if (isFull(length)) rotationFailedAt = now()
     }
 
-    const writeLine = (line: string) => {
+    /** All that comes before lines are written. */
+    const prepare = (lines: string) => {
       if (dropped > 0) {
         reopen()
         put(notice(droppedLines(dropped, failure)))
         dropped = 0
       }
       if (isDue(checkedAt)) follow()
-      const length = Buffer.byteLength(line) + 1
+      const length = Buffer.byteLength(lines) + 1
       if (isFull(length)) makeRoom(length)
-      put(line)
     }
 
-    const write = (line: string) => {
+    const write = (lines: string) => {
       if (closed) return
       if (dropped > 0 && !isDue(failedAt)) {
-        dropped += 1
+        dropped += lineBreaks(lines) + 1
         return
       }
+      let begun = false
       try {
-        writeLine(line)
+        prepare(lines)
+        begun = true
+        put(lines)
       } catch (error) {
-        dropped += 1
+        dropped += begun ? lineBreaks(rest.toString("latin1")) : lineBreaks(lines) + 1
         failedAt = now()
         failure = code(error)
         alarm?.(dropping(path, failure))

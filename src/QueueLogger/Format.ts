@@ -25,11 +25,14 @@ const defaultService = "edumfa-queue"
 
 const two = (value: number) => (value < 10 ? `0${value}` : `${value}`)
 
-/** Python's asctime, local time. Most records of a busy worker fall into the second of the one before. */
+/** Python's asctime, local time. Most records of a busy worker fall into the second, or millisecond, of the one before. */
 const makeTime = () => {
   let second = Number.NaN
   let text = ""
+  let known = Number.NaN
+  let whole = ""
   return (millis: number): string => {
+    if (millis === known) return whole
     const current = Math.floor(millis / 1_000)
     if (current !== second) {
       const date = new Date(current * 1_000)
@@ -37,7 +40,9 @@ const makeTime = () => {
       text = `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
       second = current
     }
-    return `${text},${String(millis - current * 1_000).padStart(3, "0")}`
+    known = millis
+    whole = `${text},${String(millis - current * 1_000).padStart(3, "0")}`
+    return whole
   }
 }
 
@@ -79,24 +84,53 @@ const describe = (value: unknown): string => {
 
 const needsQuotes = /^$|[\s"=\\\p{Cc}]/u
 
-const pair = (key: string, value: string) => ` ${key}=${needsQuotes.test(value) ? JSON.stringify(value) : value}`
+const quoted = (value: string) => (needsQuotes.test(value) ? JSON.stringify(value) : value)
+
+const pair = (key: string, value: string) => ` ${key}=${quoted(value)}`
+
+const isWord = (part: unknown) => !(part instanceof Fields)
 
 const message = (parts: ReadonlyArray<unknown>): string => {
-  const words = parts.filter((part) => !(part instanceof Fields))
-  return words.length === 1 ? describe(words[0]) : words.map(describe).join(" ")
+  const [first, second] = parts
+  // As nearly all records are.
+  if (isWord(first) && (parts.length === 1 || (parts.length === 2 && !isWord(second)))) return describe(first)
+  return parts.filter(isWord).map(describe).join(" ")
+}
+
+/** Pairs by their keys: annotations have an order of their own, which says nothing to a reader. */
+class Pairs {
+  private readonly keys: Array<string> = []
+  private readonly texts: Array<string> = []
+
+  add(key: string, value: unknown): void {
+    let at = this.keys.length
+    for (; at > 0; at--) {
+      const before = this.keys[at - 1] ?? ""
+      if (before <= key) break
+      this.keys[at] = before
+      this.texts[at] = this.texts[at - 1] ?? ""
+    }
+    this.keys[at] = key
+    this.texts[at] = typeof value === "number" ? `${value}` : quoted(describe(value))
+  }
+
+  toString(): string {
+    let text = ""
+    for (let at = 0; at < this.keys.length; at++) text += ` ${this.keys[at]}=${this.texts[at]}`
+    return text
+  }
 }
 
 const annotations = (all: HashMap.HashMap<string, unknown>, parts: ReadonlyArray<unknown>): string => {
-  const pairs: Array<string> = []
-  for (const [key, value] of all) {
-    if (key !== "service") pairs.push(pair(key, describe(value)))
-  }
+  const pairs = new Pairs()
+  HashMap.forEach(all, (value, key) => {
+    if (key !== "service") pairs.add(key, value)
+  })
   for (const part of parts) {
     if (!(part instanceof Fields)) continue
-    for (const key of Object.keys(part.values)) pairs.push(pair(key, describe(part.values[key])))
+    for (const key of Object.keys(part.values)) pairs.add(key, part.values[key])
   }
-  // A HashMap has an order of its own, which says nothing to a reader.
-  return pairs.length < 2 ? (pairs[0] ?? "") : pairs.sort().join("")
+  return pairs.toString()
 }
 
 const stack = (error: unknown): string =>

@@ -4,11 +4,11 @@
 import * as Predicate from "effect/Predicate"
 
 /**
- * Takes lines without their newline. Neither throws: a log that cannot be written stops no mail. What comes after `close`
+ * Takes a line, or several with newlines between, without the last newline. Neither throws: a log that cannot be written stops no mail. What comes after `close`
  * goes nowhere: the number of the descriptor may be that of a connection by then.
  */
 export interface Sink {
-  readonly write: (line: string) => void
+  readonly write: (lines: string) => void
   readonly close: () => void
 }
 

@@ -1,7 +1,7 @@
 /**
  * From a granted message to its settlement: decoded, due, known, its arguments accepted, performed.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -113,14 +113,18 @@ const afterMistake = (grant: Grant, maxAge: Duration.Duration, now: number): Set
     : bury(grant, { jobId: undefined, job: undefined }, "Failed", detail)
 }
 
-/**
- * Performs what was granted, on a fiber of its own that is uninterruptible and logs for this job alone; none where the
- * lease is lost, so that there is nothing to settle. Reads the message at once, so that the hand knows the job before.
- */
-export const make = <R>(
-  jobs: Job.Jobs<R>,
-  options: Options
-): ((grant: Grant, hand: Handle) => Effect.Effect<Settlement | undefined, never, R>) => {
+/** What becomes of grants. */
+export interface Performer<out R> {
+  /**
+   * Performs what was granted, on a fiber of its own that is uninterruptible and logs for this job alone; nothing where the
+   * lease is lost, so that there is nothing to settle. Reads the message at once, so that the hand knows the job before.
+   */
+  readonly begin: (grant: Grant, hand: Handle) => Effect.Effect<Settlement | undefined, never, R>
+  /** What to settle where our own code failed, also by throwing at once. */
+  readonly failed: (grant: Grant, cause: Cause.Cause<never>) => Effect.Effect<Settlement>
+}
+
+export const make = <R>(jobs: Job.Jobs<R>, options: Options): Performer<R> => {
   const { codec, storeTime } = options
 
   const attempt = (
@@ -131,7 +135,7 @@ export const make = <R>(
     prepared: Job.Prepared<R>
   ) => {
     const policy = job.policy ?? options.policy
-    const performed = Attempt.performUninterruptibly({
+    const input = {
       name: message.name,
       prepared,
       attempt: {
@@ -144,8 +148,8 @@ export const make = <R>(
       policy,
       endsAt: message.expiresAt ?? bornAt(grant, message) + Duration.toMillis(prepared.maxAge ?? policy.maxAge),
       now: storeTime.unsafeNow
-    })
-    return Effect.flatMap(performed, (outcome) => settle(options, grant, message, prepared, outcome))
+    }
+    return Attempt.performThen(input, (outcome) => settle(options, grant, message, prepared, outcome))
   }
 
   const perform = (grant: Grant, hand: Handle): Effect.Effect<Settlement | undefined, never, R> => {
@@ -188,17 +192,12 @@ export const make = <R>(
     )
   }
 
-  const mistake = (grant: Grant, cause: Cause.Cause<never>) =>
-    Effect.zipRight(
-      Effect.logError(`the worker failed at a job: ${thrown(cause)}`),
-      Effect.map(storeTime.now, (now) => afterMistake(grant, options.policy.maxAge, now))
-    )
-
-  return (grant, hand) => {
-    try {
-      return Effect.catchAllCause(perform(grant, hand), (cause) => mistake(grant, cause))
-    } catch (defect) {
-      return mistake(grant, Cause.die(defect))
-    }
+  return {
+    begin: perform,
+    failed: (grant, cause) =>
+      Effect.zipRight(
+        Effect.logError(`the worker failed at a job: ${thrown(cause)}`),
+        Effect.map(storeTime.now, (now) => afterMistake(grant, options.policy.maxAge, now))
+      )
   }
 }

@@ -2,6 +2,7 @@
  * One turn of the take loop: tells the store what has ended, and starts what it grants.
  */
 
+import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,7 +18,8 @@ import type * as Huey from "../Huey.ts"
 import type { Buried, Exchange, Grant, JobStore, JobStoreError, Settlement } from "../JobStore.ts"
 import * as Metrics from "../Metrics.ts"
 import * as Monotonic from "../Monotonic.ts"
-import type { Asking, Hand, Handle, InHand } from "./InHand.ts"
+import type { Asking, Hand, InHand } from "./InHand.ts"
+import type { Performer } from "./Performer.ts"
 import type { StoreTime } from "./StoreTime.ts"
 
 export interface Options<out R> {
@@ -27,8 +29,7 @@ export interface Options<out R> {
   readonly codec: Huey.Codec
   /** What an attempt may take, milliseconds. */
   readonly timeout: number
-  /** Begins an attempt, on a fiber that is uninterruptible. */
-  readonly work: (grant: Grant, hand: Handle) => Effect.Effect<Settlement | undefined, never, R>
+  readonly performer: Performer<R>
 }
 
 /** What the store said beside its grants. */
@@ -82,7 +83,7 @@ const annotate = (jobId: string) => (refs: FiberRefs.FiberRefs, fiberId: FiberId
   })
 
 export const make = <R>(options: Options<R>): Turn<R> => {
-  const { codec, inHand, store, storeTime, timeout, work } = options
+  const { codec, inHand, performer, store, storeTime, timeout } = options
   const isLate = (millis: number) => millis > Duration.toMillis(store.lease) / 3
   let taking = true
 
@@ -106,6 +107,21 @@ export const make = <R>(options: Options<R>): Turn<R> => {
           )
         })
 
+  /** An attempt, with the settlement that it leaves in the hand. */
+  const begin = (hand: Hand): Effect.Effect<void, never, R> => {
+    const { grant } = hand
+    const onSuccess = (settlement: Settlement | undefined) => {
+      inHand.finish(hand, settlement)
+      return Effect.void
+    }
+    const onFailure = (cause: Cause.Cause<never>) => Effect.flatMap(performer.failed(grant, cause), onSuccess)
+    try {
+      return Effect.matchCauseEffect(performer.begin(grant, hand), { onFailure, onSuccess })
+    } catch (defect) {
+      return onFailure(Cause.die(defect))
+    }
+  }
+
   /**
    * Starts the attempts, each on a fiber of its own that runs at once: it is over before the next one begins where its
    * handler waits for nothing.
@@ -114,7 +130,7 @@ export const make = <R>(options: Options<R>): Turn<R> => {
     Effect.map(attemptRuntime<R>(), (runtime) => {
       const fork = Runtime.runFork(runtime)
       for (const hand of hands) {
-        const attempt = Effect.map(work(hand.grant, hand), (settlement) => inHand.finish(hand, settlement))
+        const attempt = begin(hand)
         const jobId = hand.job?.jobId
         hand.fiber = jobId === undefined ? fork(attempt) : fork(attempt, { updateRefs: annotate(jobId) })
       }
