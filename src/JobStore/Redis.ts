@@ -23,6 +23,8 @@ import {
   type Settlement,
   suspectFrom
 } from "../JobStore.ts"
+import * as Monotonic from "../Monotonic.ts"
+import type { RedisConnection, Wait } from "../Redis/Connection.ts"
 import * as Keys from "../Redis/keys.ts"
 import type { RedisError } from "../Redis/RedisError.ts"
 import { Redis } from "../Redis.ts"
@@ -31,10 +33,12 @@ import * as Arrival from "./Arrival.ts"
 import * as Backlog from "./Backlog.ts"
 import { exchange as exchangeScript } from "./exchange.ts"
 import * as Peek from "./Peek.ts"
+import { Quiet } from "./Quiet.ts"
 import type { Reply } from "./Reply.ts"
 import { drainAll, unparkAll } from "./Return.ts"
 import * as Settling from "./Settling.ts"
 import * as scripts from "./scripts.ts"
+import { Unanswered } from "./Unanswered.ts"
 
 export interface Options {
   /** The queue's name; huey's default is `huey`. */
@@ -58,16 +62,6 @@ const seenAge = Duration.days(1)
 
 /** About 13 MB of Redis' memory. */
 const seenCap = 100_000
-
-/**
- * How many exchanges that got no answer are named in the next one: an hour of an outage has a few thousand. The first two of
- * it were under way at a time and may have been executed, and so may the last ones.
- */
-const maxUnanswered = 64
-const underWay = 2
-
-const named = (nonces: ReadonlyArray<string>): ReadonlyArray<string> =>
-  nonces.length > maxUnanswered ? [...nonces.slice(0, underWay), ...nonces.slice(underWay - maxUnanswered)] : nonces
 
 /** Rare enough to cost nothing while idle; huey's 1 second is a matter of its threads. */
 const blockSeconds = 5
@@ -136,7 +130,9 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
         isWorker = true
         return effect
       })
-    const stop = unparkAll(commands, keys).pipe(
+    const unanswered = new Unanswered()
+    const takeBack = Effect.suspend(() => (unanswered.nonces.length > 0 ? ask(commands, [], 0, 0) : Effect.void))
+    const stop = Effect.zipRight(takeBack, unparkAll(commands, keys)).pipe(
       Effect.zipRight(commands.run(scripts.leave, keys, { worker })),
       Effect.interruptible,
       Effect.timeout(unparkLimit),
@@ -159,36 +155,47 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       seen_age: Duration.toMillis(seenAge)
     }
 
-    let unanswered: ReadonlyArray<string> = []
-    const exchange = (
+    const quiet = new Quiet()
+    const ask = Effect.fnUntraced(function* (
+      { run }: RedisConnection,
       settlements: ReadonlyArray<Settlement>,
       free: number,
-      suspects = 1
-    ): Effect.Effect<Exchange, JobStoreError> =>
-      Effect.flatMap(Effect.zip(random, scheduleOffset), ([nonce, schedule_offset]) => {
-        const told = unanswered
-        const args = { ...limits, free, suspects, nonce, schedule_offset, unanswered: told.join(" ") }
-        const wire = settlements.flatMap((settlement) => Settling.encode(settlement, options.scheduleOffset))
-        return commands.run(exchangeScript, keys, args, wire).pipe(
-          Effect.onError(() =>
-            Effect.sync(() => {
-              unanswered = named([...unanswered, nonce])
-            })
-          ),
-          Effect.mapBoth({
-            onFailure: storeError,
-            onSuccess: ({ grants, buried, ...reply }: Reply): Exchange => {
-              // Another one, under way meanwhile, may have got no answer since.
-              if (told.length > 0) unanswered = unanswered.filter((nonce) => !told.includes(nonce))
-              return {
-                ...reply,
-                grants: grants.map(({ id, token, ...rest }) => ({ lease: { id, token }, ...rest })),
-                buried: buried.map((held) => ({ letter: poison(held), bytes: held.bytes }))
-              }
-            }
-          })
-        )
+      suspects: number,
+      wait?: Wait
+    ) {
+      const nonce = yield* random
+      const schedule_offset = yield* scheduleOffset
+      const now = yield* Monotonic.millis
+      const told = unanswered.nonces
+      const isGlance = settlements.length + told.length === 0 && quiet.allows(now)
+      const named = { nonce, schedule_offset, unanswered: told.join(" "), quiet: isGlance ? 1 : 0 }
+      const wire = settlements.flatMap((settlement) => Settling.encode(settlement, options.scheduleOffset))
+      const { buried, grants, ...reply }: Reply = yield* Effect.onError(
+        run(exchangeScript, keys, { ...limits, free, suspects, ...named }, wire, wait),
+        () => Effect.sync(() => unanswered.add(nonce, wait && now + wait.silence))
+      )
+      unanswered.told(told, now)
+      if (!isGlance) quiet.whole(now)
+      return {
+        ...reply,
+        grants: grants.map(({ id, token, ...rest }) => ({ lease: { id, token }, ...rest })),
+        buried: buried.map((held) => ({ letter: poison(held), bytes: held.bytes }))
+      } satisfies Exchange
+    }, Effect.mapError(storeError))
+
+    const wait = Option.map(options.block, (seconds) => Arrival.make(keys, seconds))
+    const arrival = (free: number): Effect.Effect<Exchange | undefined, JobStoreError> =>
+      Option.match(wait, {
+        onNone: () => Effect.as(Effect.sleep(Arrival.pollInterval), undefined),
+        // Or Redis would still move and grant a message to nobody.
+        onSome: (wait) => Effect.onInterrupt(ask(blocking, [], free, 0, wait), () => blocking.replace)
       })
+
+    // Where one link has fallen silent the other is not waited for, lest what it granted unheard be held for longer.
+    const exchange: Context.Tag.Service<JobStore>["exchange"] = (settlements, free, suspects = 1) =>
+      Effect.tapError(ask(commands, settlements, free, suspects), ({ reason }) =>
+        reason === "Unavailable" ? blocking.replace : Effect.void
+      )
 
     const counts: Effect.Effect<Counts, JobStoreError> = Effect.mapError(
       commands.run(scripts.counts, keys, {}),
@@ -217,7 +224,7 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       workers: Effect.mapError(commands.run(scripts.workers, keys, {}), storeError),
       peek: (place, limit) => Effect.mapError(Peek.look(commands, keys, place, limit), storeError),
       advance: (isDue) => Effect.mapError(advance(isDue), storeError),
-      arrival: asWorker(Effect.mapError(Arrival.make(blocking, keys, options.block), storeError)),
+      arrival: (free) => asWorker(arrival(free)),
       reconnect: Effect.zipRight(commands.replace, blocking.replace),
       notes: redis.notes,
       advice: Effect.mapError(redis.advice(commands), storeError),
