@@ -7,7 +7,7 @@ import type { Wait } from "../Redis/Connection.ts"
 import type { Keys } from "../Redis/keys.ts"
 
 /** So long after the end of its wait a wake-up call must have answered. Milliseconds. */
-export const margin = 5_000
+const margin = 5_000
 
 /** How often is looked for messages where the wake-up call is switched off. */
 export const pollInterval = Duration.seconds(1)

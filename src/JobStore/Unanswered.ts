@@ -15,7 +15,7 @@ interface Lost {
 const most = 64
 
 /** The exchanges of a worker that are under way at a time: two of its loop, one behind the wake-up call. */
-export const underWay = 3
+const underWay = 3
 
 export class Unanswered {
   private lost: ReadonlyArray<Lost> = []
