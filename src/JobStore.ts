@@ -216,8 +216,11 @@ export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
      * many. Called again and again it sees all of them, and those that are to come first each time.
      */
     readonly advance: (isDue: (bytes: Uint8Array) => boolean) => Effect.Effect<number, JobStoreError>
-    /** Returns when something may have arrived, or after a while: a hint to exchange, never a promise. */
-    readonly arrival: Effect.Effect<void, JobStoreError>
+    /**
+     * Returns when something may have arrived, or after a while, with what an exchange then granted, up to `free` messages;
+     * without one it is a hint to exchange. Never a promise: where it is interrupted, what it granted is taken back.
+     */
+    readonly arrival: (free: number) => Effect.Effect<Exchange | undefined, JobStoreError>
     /** Throws away what leads to the store and makes it anew; what is under way fails. For a link that is stuck. */
     readonly reconnect: Effect.Effect<void>
     /** What of the store's configuration has no effect here, one line each. */

@@ -226,7 +226,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
     writable: Effect.void,
     peek: (place, limit) => Effect.sync(() => state.peek(place, limit)),
     advance: () => Effect.succeed(0),
-    arrival: Queue.take(arrivals),
+    arrival: () => Effect.as(Queue.take(arrivals), undefined),
     reconnect: Effect.void,
     notes: [],
     advice: Effect.succeed([]),

@@ -131,7 +131,7 @@ export const config: Config.Config<Pick<Options, "timeout" | "grace" | "heartbea
   )
 
 /** Beside the loop nothing may end for ever by a mistake, unseen. */
-const lasting = <A, E>(what: string, effect: Effect.Effect<A, E>): Effect.Effect<void> =>
+const lasting = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>): Effect.Effect<void, never, R> =>
   Effect.catchAllCause(Effect.asVoid(effect), (cause) =>
     Effect.zipRight(Effect.logError(`${what} failed: ${thrown(cause)}`), Effect.sleep(Duration.seconds(1)))
   )
@@ -163,7 +163,7 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     const lost = leases.filter((_, index) => held[index] === false)
     yield* inHand.stop(lost, "LeaseLost")
   }).pipe(Effect.catchAll((error) => Effect.logDebug(`no heartbeat: ${error.detail}`)))
-  const loop = yield* TakeLoop.make({ store, inHand, outage, turn: take, beat })
+  const loop = yield* TakeLoop.make({ store, inHand, outage, turn: take, arrive: turn.arrive, beat })
 
   const run: Effect.Effect<never, JobStoreError | OldBacklog, R> = Effect.gen(function* () {
     const guard = { store, storeTime, outage, codec, decision: options.backlog }

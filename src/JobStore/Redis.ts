@@ -11,29 +11,16 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as TimeZone from "../Huey/TimeZone.ts"
-import {
-  type Counts,
-  defaultLease,
-  type Exchange,
-  JobStore,
-  JobStoreError,
-  maxDeliveries,
-  poison,
-  poisonDetail,
-  type Settlement,
-  suspectFrom
-} from "../JobStore.ts"
+import { type Counts, defaultLease, type Exchange, JobStore, JobStoreError } from "../JobStore.ts"
 import * as Keys from "../Redis/keys.ts"
 import type { RedisError } from "../Redis/RedisError.ts"
 import { Redis } from "../Redis.ts"
 import * as Ahead from "./Ahead.ts"
 import * as Arrival from "./Arrival.ts"
 import * as Backlog from "./Backlog.ts"
-import { exchange as exchangeScript } from "./exchange.ts"
+import * as Exchanging from "./Exchanging.ts"
 import * as Peek from "./Peek.ts"
-import type { Reply } from "./Reply.ts"
 import { drainAll, unparkAll } from "./Return.ts"
-import * as Settling from "./Settling.ts"
 import * as scripts from "./scripts.ts"
 
 export interface Options {
@@ -46,28 +33,6 @@ export interface Options {
   /** Seconds that the wake-up call blocks; absent: the worker polls. */
   readonly block: Option.Option<number>
 }
-
-/** So many dead letters are kept, as Sidekiq and Asynq do; Redis may keep a few more. */
-const deadCap = 10_000
-
-/** And so long: what failed a quarter of a year ago is nobody's question any more. */
-const deadAge = Duration.days(90)
-
-/** A producer sends again within minutes; a day covers one that was stopped over night with a message in hand. */
-const seenAge = Duration.days(1)
-
-/** About 13 MB of Redis' memory. */
-const seenCap = 100_000
-
-/**
- * How many exchanges that got no answer are named in the next one: an hour of an outage has a few thousand. The first two of
- * it were under way at a time and may have been executed, and so may the last ones.
- */
-const maxUnanswered = 64
-const underWay = 2
-
-const named = (nonces: ReadonlyArray<string>): ReadonlyArray<string> =>
-  nonces.length > maxUnanswered ? [...nonces.slice(0, underWay), ...nonces.slice(underWay - maxUnanswered)] : nonces
 
 /** Rare enough to cost nothing while idle; huey's 1 second is a matter of its threads. */
 const blockSeconds = 5
@@ -136,7 +101,9 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
         isWorker = true
         return effect
       })
-    const stop = unparkAll(commands, keys).pipe(
+    const exchanging = Exchanging.make({ ...options, keys, random })
+    const takeBack = Effect.suspend(() => (exchanging.isUnanswered() ? ask(commands, [], 0, 0) : Effect.void))
+    const stop = Effect.zipRight(takeBack, unparkAll(commands, keys)).pipe(
       Effect.zipRight(commands.run(scripts.leave, keys, { worker })),
       Effect.interruptible,
       Effect.timeout(unparkLimit),
@@ -148,47 +115,22 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
     yield* Effect.addFinalizer(() => Effect.suspend(() => (isWorker ? stop : Effect.void)))
     const blocking = yield* redis.connect("blocking")
     const lease = Duration.toMillis(options.lease)
-    const limits = {
-      lease,
-      suspect_from: suspectFrom,
-      max_deliveries: maxDeliveries,
-      poison_detail: poisonDetail,
-      dead_cap: deadCap,
-      dead_age: Duration.toMillis(deadAge),
-      seen_cap: seenCap,
-      seen_age: Duration.toMillis(seenAge)
-    }
+    const ask = (...[connection, settlements, free, suspects, wait]: Parameters<typeof exchanging.ask>) =>
+      Effect.mapError(exchanging.ask(connection, settlements, free, suspects, wait), storeError)
 
-    let unanswered: ReadonlyArray<string> = []
-    const exchange = (
-      settlements: ReadonlyArray<Settlement>,
-      free: number,
-      suspects = 1
-    ): Effect.Effect<Exchange, JobStoreError> =>
-      Effect.flatMap(Effect.zip(random, scheduleOffset), ([nonce, schedule_offset]) => {
-        const told = unanswered
-        const { done, rest } = Settling.encode(settlements, options.scheduleOffset)
-        const args = { ...limits, done, free, suspects, nonce, schedule_offset, unanswered: told.join(" ") }
-        return commands.run(exchangeScript, keys, args, rest).pipe(
-          Effect.onError(() =>
-            Effect.sync(() => {
-              unanswered = named([...unanswered, nonce])
-            })
-          ),
-          Effect.mapBoth({
-            onFailure: storeError,
-            onSuccess: ({ grants, buried, ...reply }: Reply): Exchange => {
-              // Another one, under way meanwhile, may have got no answer since.
-              if (told.length > 0) unanswered = unanswered.filter((nonce) => !told.includes(nonce))
-              return {
-                ...reply,
-                grants: grants.map(({ id, token, ...rest }) => ({ lease: { id, token }, ...rest })),
-                buried: buried.map((held) => ({ letter: poison(held), bytes: held.bytes }))
-              }
-            }
-          })
-        )
+    const wait = Option.map(options.block, (seconds) => Arrival.make(keys, seconds))
+    const arrival = (free: number): Effect.Effect<Exchange | undefined, JobStoreError> =>
+      Option.match(wait, {
+        onNone: () => Effect.as(Effect.sleep(Arrival.pollInterval), undefined),
+        // Or Redis would still move and grant a message to nobody.
+        onSome: (wait) => Effect.onInterrupt(ask(blocking, [], free, 0, wait), () => blocking.replace)
       })
+
+    // Where one link has fallen silent the other is not waited for, lest what it granted unheard be held for longer.
+    const exchange: Context.Tag.Service<JobStore>["exchange"] = (settlements, free, suspects = 1) =>
+      Effect.tapError(ask(commands, settlements, free, suspects), ({ reason }) =>
+        reason === "Unavailable" ? blocking.replace : Effect.void
+      )
 
     const counts: Effect.Effect<Counts, JobStoreError> = Effect.mapError(
       commands.run(scripts.counts, keys, {}),
@@ -196,7 +138,7 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
     )
 
     const advance = Ahead.make(commands, keys, scheduleOffset)
-    const place = { redis: commands, keys, scheduleOffset, deadCap, worker, lease }
+    const place = { redis: commands, keys, scheduleOffset, deadCap: Exchanging.deadCap, worker, lease }
     return {
       name: `${redis.name} list ${keys.queue}`,
       lease: options.lease,
@@ -218,7 +160,7 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       writable: Effect.mapError(commands.run(scripts.writable, keys, {}), storeError),
       peek: (place, limit) => Effect.mapError(Peek.look(commands, keys, place, limit), storeError),
       advance: (isDue) => Effect.mapError(advance(isDue), storeError),
-      arrival: asWorker(Effect.mapError(Arrival.make(blocking, keys, options.block), storeError)),
+      arrival: (free) => asWorker(arrival(free)),
       reconnect: Effect.zipRight(commands.replace, blocking.replace),
       notes: redis.notes,
       advice: Effect.mapError(redis.advice(commands), storeError),

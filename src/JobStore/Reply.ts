@@ -56,8 +56,11 @@ export interface Reply {
   readonly now: number
 }
 
-/** Reads an answer, or says what is wrong with it. */
+/** Reads an answer, which is a time and no more where there is no work; or says what is wrong with it. */
 export const decode = (reply: unknown): Either.Either<Reply, string> => {
+  if (typeof reply === "number") {
+    return Either.right({ settled: [], grants: [], buried: [], duplicates: 0, nextDueIn: undefined, now: reply })
+  }
   if (!Array.isArray(reply)) return Either.left("not a list")
   const [count, tooLate, heads, bodies, graves]: ReadonlyArray<unknown> = reply
   const [late, grants, buried] = [numbers(tooLate), granted(text(heads), bodies), rows(graves)]

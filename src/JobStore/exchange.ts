@@ -4,6 +4,7 @@
 import * as Script from "../Redis/Script.ts"
 import { allowWrites, batch, custody, keyNames } from "./custody.ts"
 import { granting } from "./Granting.ts"
+import { glance } from "./Quiet.ts"
 import { decode } from "./Reply.ts"
 import * as Settling from "./Settling.ts"
 
@@ -18,7 +19,7 @@ import * as Settling from "./Settling.ts"
  * neither starves), due messages of huey's schedule (at most half of the rest), fresh messages. Of messages under suspicion
  * only `suspects` are granted. A message whose digest is among those taken lately was pushed twice: it is left out.
  *
- * Exchanges whose answers got lost are named in the next one (`unanswered`, nonces with blanks between): what the last two of
+ * Exchanges whose answers got lost are named in the next one (`unanswered`, nonces with blanks between): what the last three of
  * them granted is taken back at once and does not wait for the end of its leases.
  *
  * Whatever is written of several messages is written by one command: a call costs Redis more than what it does.
@@ -43,9 +44,11 @@ export const exchange = Script.make({
     "dead_age",
     "seen_cap",
     "seen_age",
-    "schedule_offset"
+    "schedule_offset",
+    "quiet"
   ],
   body: `
+${glance}
 for key, kind in pairs({
   [key_queue] = 'list', [key_arrived] = 'list', [key_job] = 'hash', [key_meta] = 'hash', [key_history] = 'hash',
   [key_counters] = 'hash', [key_inflight] = 'zset', [key_delayed] = 'zset', [key_schedule] = 'zset',
@@ -134,10 +137,10 @@ end
 -- The worker is told to come again at once where more was left out than one call may.
 local again = duplicates >= ${batch}
 
--- Two exchanges of a worker may be under way. Where an ACL denies it, a lost answer waits for the end of its leases.
+-- Three exchanges of a worker may be under way. Where an ACL denies it, a lost answer waits for the end of its leases.
 if #granted > 0 then
   local former = redis.pcall('GET', key_answer)
-  former = type(former) == 'string' and string.match(former, '^[^\\n]*') or ''
+  former = type(former) == 'string' and string.match(former, '^[^\\n]*\\n?[^\\n]*') or ''
   redis.pcall('SET', key_answer, arg_nonce .. ' ' .. table.concat(granted, ' ') .. '\\n' .. former, 'PX', arg_lease)
 end
 

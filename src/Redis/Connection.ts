@@ -24,16 +24,24 @@ import type { Argument, Script } from "./Script.ts"
  */
 export type Profile = "producer" | "worker" | "blocking"
 
+/** A command in front of a script that runs as soon as it has its reply; neither may take longer than `silence`. */
+export interface Wait {
+  readonly command: (client: IORedis) => Promise<unknown>
+  /** Milliseconds. */
+  readonly silence: number
+}
+
 /** One connection. */
 export interface RedisConnection {
   /** A link that carries no reply for `silence` milliseconds is replaced; the default is the profile's. */
   readonly use: <A>(f: (client: IORedis) => Promise<A>, silence?: number) => Effect.Effect<A, RedisError>
-  /** Runs a script by its hash, and by its text when Redis does not have it. */
+  /** Runs a script by its hash, and by its text when Redis does not have it; `wait` stands in front of it, in one go. */
   readonly run: <Key extends string, Arg extends string, Reply>(
     script: Script<Key, Arg, Reply>,
     keys: Readonly<Record<Key, string>>,
     args: Readonly<Record<Arg, Argument>>,
-    rest?: ReadonlyArray<Argument>
+    rest?: ReadonlyArray<Argument>,
+    wait?: Wait
   ) => Effect.Effect<Reply, RedisError>
   /** Throws the link away, with the driver's client, and opens another; commands in hand fail with reason Connection. */
   readonly replace: Effect.Effect<void>
@@ -58,6 +66,13 @@ const stagger = 1_000
 
 /** Milliseconds between tries that fail: 50, 100, 200, 400, 800, then 1000. */
 const pause = (failures: number) => Math.min(50 * 2 ** Math.min(failures, 5), 1_000)
+
+/** Both replies are there when it settles: what comes later would be unasked. */
+const behind = async (first: Promise<unknown>, second: Promise<unknown>): Promise<unknown> => {
+  await Promise.allSettled([first, second])
+  await first
+  return second
+}
 
 const replaced = new RedisError({ reason: "Connection", detail: "the connection to Redis was replaced" })
 
@@ -130,7 +145,7 @@ export const connect = (address: RedisAddress, profile: Profile): Effect.Effect<
     const replaceBy = (error: RedisError) => Effect.sync(() => links.alive()?.end(error))
     /** What the calls of a script begin with, that of the keys of its last call. */
     const begun = new WeakMap<object, { readonly keys: object; readonly text: string }>()
-    const run: RedisConnection["run"] = (script, keys, args, rest = []) => {
+    const run: RedisConnection["run"] = (script, keys, args, rest = [], wait) => {
       let begin = begun.get(script)
       if (begin?.keys !== keys) {
         const names = script.keys.map((key) => Ready.part(keys[key])).join("")
@@ -143,12 +158,14 @@ export const connect = (address: RedisAddress, profile: Profile): Effect.Effect<
       const { text } = begin
       const call = (client: IORedis, name: string, code: string) =>
         Ready.send(client, name, `${Ready.part(name)}${Ready.part(code)}${text}`, 3 + script.keys.length, values)
-      return use((client) =>
-        call(client, "EVALSHA", script.sha1).catch((error: unknown) => {
+      return use((client) => {
+        const first = wait?.command(client)
+        const reply = call(client, "EVALSHA", script.sha1).catch((error: unknown) => {
           if (error instanceof Error && error.message.startsWith("NOSCRIPT")) return call(client, "EVAL", script.lua)
           throw error
         })
-      ).pipe(
+        return first === undefined ? reply : behind(first, reply)
+      }, wait?.silence).pipe(
         Effect.flatMap((reply) =>
           Either.match(script.decode(reply), {
             onRight: Effect.succeed,

@@ -32,7 +32,7 @@ export interface Keys {
   readonly seen: string
   /** Hash of counters, and of what was decided about the queue. */
   readonly counters: string
-  /** String of one worker: what its last two exchanges granted, a line each, should their answers get lost. */
+  /** String of one worker: what its last three exchanges granted, a line each, should their answers get lost. */
   readonly answer: string
   /** Sorted set: name of a worker to when its last sign of life is worth nothing any more, ms. */
   readonly workers: string

@@ -148,11 +148,23 @@ export class InHand {
    * many. `told` or `notTold` must follow, and `answered` when what came back is in hand.
    */
   ask(taking: boolean): Asking {
-    const free = taking ? Math.min(this.free, share(this.slots)) : 0
+    const free = taking ? this.share : 0
     const asking = { suspects: this.suspects, free, settlements: this.settlements }
     this.settlements = []
     this.askings.add(asking)
     if (this.isRoomy) Queue.unsafeOffer(this.roomy, undefined)
+    return asking
+  }
+
+  /** How many an exchange asks for at most. */
+  get share(): number {
+    return Math.min(this.free, share(this.slots))
+  }
+
+  /** An exchange was answered that asked for so many and held no slots for them; `told` and `answered` must follow. */
+  hear(free: number): Asking {
+    const asking = { suspects: 0, free, settlements: [] }
+    this.askings.add(asking)
     return asking
   }
 

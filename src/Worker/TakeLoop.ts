@@ -21,6 +21,8 @@ export interface Options<out R> {
   readonly outage: Outage
   /** One exchange with the store. */
   readonly turn: Effect.Effect<Taken, JobStoreError, R>
+  /** Takes what arrives, once; answers whether a turn is due. */
+  readonly arrive: Effect.Effect<boolean, JobStoreError, R>
   /** Extends the leases in hand. */
   readonly beat: Effect.Effect<void>
 }
@@ -28,8 +30,8 @@ export interface Options<out R> {
 export interface TakeLoop<out R> {
   /** Fails only where the store never answered and the patience with it is over. */
   readonly run: Effect.Effect<never, JobStoreError, R>
-  /** Waits for an arrival where there is a free slot, once. */
-  readonly wakeUp: Effect.Effect<void>
+  /** Takes what arrives where there is a free slot, until the loop has to come round. */
+  readonly wakeUp: Effect.Effect<void, never, R>
   /** Looks once whether the loop still comes round. */
   readonly watch: Effect.Effect<void>
   /** Whether the store answered an exchange within so long. */
@@ -49,6 +51,7 @@ const stuckAfter = 2 * longestWait
 const wakeUpPause = Duration.seconds(1)
 
 export const make = Effect.fnUntraced(function* <R>({
+  arrive,
   beat,
   inHand,
   outage,
@@ -103,12 +106,17 @@ export const make = Effect.fnUntraced(function* <R>({
     Effect.forever
   )
 
+  /** Again and again, as long as the loop need not come round. */
+  const listen = Effect.gen(function* () {
+    while (!(yield* arrive)) {
+      answeredAt = yield* Monotonic.millis
+    }
+  })
+
   const wakeUp = Queue.take(idle).pipe(
     Effect.zipRight(
-      // A message that comes while all slots are taken is left to the other workers.
-      Effect.catchAll(
-        Effect.suspend(() => (inHand.free > 0 ? store.arrival : Effect.void)),
-        (error) => Effect.zipRight(Effect.logDebug(`no wake-up: ${error.detail}`), Effect.sleep(wakeUpPause))
+      Effect.catchAll(listen, (error) =>
+        Effect.zipRight(Effect.logDebug(`no wake-up: ${error.detail}`), Effect.sleep(wakeUpPause))
       )
     ),
     Effect.zipRight(Queue.offer(inHand.changed, undefined)),

@@ -43,9 +43,17 @@ export interface Taken {
 export interface Turn<out R> {
   /** Settles, takes and starts. Never interrupted. */
   readonly take: Effect.Effect<Taken, JobStoreError, R>
+  /**
+   * Waits for an arrival and starts what was granted of it; whether the loop has to come round, for more or for what is due
+   * soon. Interrupted only while it waits.
+   */
+  readonly arrive: Effect.Effect<boolean, JobStoreError, R>
   /** From then on a turn settles and takes nothing. */
   readonly stopTaking: Effect.Effect<void>
 }
+
+/** The loop comes round for whatever is due later. Milliseconds. */
+const dueSoon = 10_000
 
 const logBuried = (codec: Huey.Codec, { bytes, letter }: Buried) =>
   Effect.annotateLogs(
@@ -136,12 +144,15 @@ export const make = <R>(options: Options<R>): Turn<R> => {
       }
     })
 
-  const exchange = Effect.fnUntraced(function* (asking: Asking) {
+  /** `answered`: an answer that is there, and at which monotonic millisecond it was given. */
+  const exchange = Effect.fnUntraced(function* (asking: Asking, answered?: { reply: Exchange; at: number }) {
     const { free, settlements, suspects } = asking
-    const askedAt = yield* Monotonic.millis
-    const reply = yield* Effect.onError(store.exchange(settlements, free, suspects), () =>
-      Effect.sync(() => inHand.notTold(asking))
-    )
+    const askedAt = answered?.at ?? (yield* Monotonic.millis)
+    const reply =
+      answered?.reply ??
+      (yield* Effect.onError(store.exchange(settlements, free, suspects), () =>
+        Effect.sync(() => inHand.notTold(asking))
+      ))
     inHand.told(asking, reply.grants.length)
     yield* storeTime.sync(reply.now)
     yield* logSettled(inHand, settlements, reply.settled)
@@ -160,7 +171,31 @@ export const make = <R>(options: Options<R>): Turn<R> => {
     return { due: reply.nextDueIn, mayBeMore: taking && inHand.isPlentiful }
   })
 
+  /** What was granted while other jobs took the slots goes back. */
+  const arrived = Effect.fnUntraced(function* (reply: Exchange, free: number) {
+    const room = inHand.free
+    for (const grant of reply.grants.slice(room)) inHand.release(grant)
+    // By the store's clock, for the answer says nothing of when the wait for it was over.
+    const age = (yield* storeTime.now) - reply.now
+    const at = (yield* Monotonic.millis) - Math.max(0, age)
+    const asking = inHand.hear(free)
+    const { due, mayBeMore } = yield* Effect.ensuring(
+      exchange(asking, { reply: { ...reply, grants: reply.grants.slice(0, room) }, at }),
+      Effect.sync(() => inHand.answered(asking))
+    )
+    return mayBeMore || reply.grants.length > room || (due !== undefined && due < dueSoon)
+  })
+
   return {
+    arrive: Effect.uninterruptibleMask((restore) =>
+      Effect.suspend(() => {
+        const free = taking ? inHand.share : 0
+        if (free === 0) return Effect.succeed(true)
+        return Effect.flatMap(restore(store.arrival(free)), (reply) =>
+          reply === undefined ? Effect.succeed(true) : arrived(reply, free)
+        )
+      })
+    ),
     take: Effect.suspend(() => {
       const wasTaking = taking
       const asking = inHand.ask(wasTaking)

@@ -272,16 +272,14 @@ describe("JobStore.Redis, dead letters", () => {
     Effect.gen(function* () {
       const { connection, port } = yield* RedisServer.make()
       const { use } = connection
-      yield* Effect.gen(function* () {
-        const { now } = yield* exchange()
-        const days = (count: number) => now - count * 24 * 3_600_000
-        yield* use((client) => client.xadd(own("dead"), `${days(91)}-0`, "letter", "{}", "history", ""))
-        yield* use((client) => client.xadd(own("dead"), `${days(89)}-0`, "letter", "{}", "history", ""))
-        yield* exchange()
-        expect((yield* use((client) => client.xrange(own("dead"), "-", "+"))).map(([id]) => id)).toEqual([
-          `${days(89)}-0`
-        ])
-      }).pipe(Effect.provide(store(port)))
+      const { now } = yield* Effect.provide(exchange(), store(port))
+      const days = (count: number) => now - count * 24 * 3_600_000
+      yield* use((client) => client.xadd(own("dead"), `${days(91)}-0`, "letter", "{}", "history", ""))
+      yield* use((client) => client.xadd(own("dead"), `${days(89)}-0`, "letter", "{}", "history", ""))
+      // The first exchange of a store is a whole one, and then one in five minutes where there is nothing to take.
+      yield* Effect.provide(exchange(), store(port))
+      const left = yield* use((client) => client.xrange(own("dead"), "-", "+"))
+      expect(left.map(([id]) => id)).toEqual([`${days(89)}-0`])
     })
   )
 })
@@ -393,7 +391,7 @@ describe("JobStore.Redis, the way back", () => {
           0
         )
         const { arrival, counts, drain } = yield* JobStore
-        yield* Effect.zipRight(arrival, arrival)
+        yield* Effect.zipRight(arrival(0), arrival(0))
         expect(yield* drain({ force: false })).toEqual({ arrived: 2, inHand: 3, due: 1, later: 1 })
         expect(yield* counts).toEqual({ waiting: 8, scheduled: 1, inHand: 0, retrying: 0, dead: 0 })
         const list = yield* use((client) => client.lrange("huey.redis.huey", 0, -1))

@@ -141,7 +141,7 @@ describe("the rights of the README", () => {
       yield* setUsers(server, "huey")
       yield* server.connection.use((client) => client.lpush("huey.redis.huey", "message"))
       yield* Effect.provide(
-        Effect.flatMap(JobStore, ({ arrival }) => arrival),
+        Effect.flatMap(JobStore, ({ arrival }) => arrival(0)),
         store(server.port, "huey", Duration.seconds(30))
       )
       expect(yield* server.connection.use((client) => client.lrange("huey.redis.huey", 0, -1))).toEqual(["message"])

@@ -36,7 +36,7 @@ export interface State {
   custody: Map<string, Custody>
   seen: Set<string>
   dead: number
-  /** By worker: the numbers of its last two exchanges that granted something, and what. */
+  /** By worker: the numbers of its last three exchanges that granted something, and what. */
   answers: Map<number, ReadonlyArray<{ readonly number: number; readonly leases: ReadonlyArray<Lease> }>>
 }
 
@@ -209,8 +209,8 @@ export const exchange = (model: Model, { free, lost, reply, settlements, worker 
     same("left due", 0, due.length)
   }
   same("duplicates", duplicates, reply.duplicates)
-  const [former] = state.answers.get(worker) ?? []
-  if (leases.length > 0) state.answers.set(worker, [{ number, leases }, ...(former === undefined ? [] : [former])])
+  const former = state.answers.get(worker) ?? []
+  if (leases.length > 0) state.answers.set(worker, [{ number, leases }, ...former.slice(0, 2)])
   client.grants.push(...leases)
   client.unanswered = lost ? [...client.unanswered, number] : []
 }

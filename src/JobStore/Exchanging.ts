@@ -1,0 +1,93 @@
+/**
+ * The exchanges of one worker with Redis: each names those before it whose answers got lost, and glances only where there
+ * is nothing to do.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { type Exchange, maxDeliveries, poison, poisonDetail, type Settlement, suspectFrom } from "../JobStore.ts"
+import * as Monotonic from "../Monotonic.ts"
+import type { RedisConnection, Wait } from "../Redis/Connection.ts"
+import type { Keys } from "../Redis/keys.ts"
+import type { RedisError } from "../Redis/RedisError.ts"
+import { exchange } from "./exchange.ts"
+import { Quiet } from "./Quiet.ts"
+import type { Reply } from "./Reply.ts"
+import * as Settling from "./Settling.ts"
+import { Unanswered } from "./Unanswered.ts"
+
+/** So many dead letters are kept, as Sidekiq and Asynq do; Redis may keep a few more. */
+export const deadCap = 10_000
+
+/** And so long: what failed a quarter of a year ago is nobody's question any more. */
+const deadAge = Duration.days(90)
+
+/** A producer sends again within minutes; a day covers one that was stopped over night with a message in hand. */
+const seenAge = Duration.days(1)
+
+/** About 13 MB of Redis' memory. */
+const seenCap = 100_000
+
+export interface Options {
+  readonly keys: Keys
+  /** How long a job stays with a worker that gives no sign of life. */
+  readonly lease: Duration.Duration
+  /** Seconds from the Unix time of a scheduled job to its score in huey's schedule, at a time in milliseconds. */
+  readonly scheduleOffset: (now: number) => number
+  /** A text that nobody else draws. */
+  readonly random: Effect.Effect<string>
+}
+
+export interface Exchanging {
+  /** `free` and `suspects` as the store's `exchange`; `wait`: only once the wake-up call on this connection has moved a message. */
+  readonly ask: (
+    connection: RedisConnection,
+    settlements: ReadonlyArray<Settlement>,
+    free: number,
+    suspects: number,
+    wait?: Wait
+  ) => Effect.Effect<Exchange, RedisError>
+  /** An answer got lost: what it granted is not taken back yet. */
+  readonly isUnanswered: () => boolean
+}
+
+export const make = (options: Options): Exchanging => {
+  const { random } = options
+  const keys = { ...options.keys }
+  const limits = {
+    lease: Duration.toMillis(options.lease),
+    suspect_from: suspectFrom,
+    max_deliveries: maxDeliveries,
+    poison_detail: poisonDetail,
+    dead_cap: deadCap,
+    dead_age: Duration.toMillis(deadAge),
+    seen_cap: seenCap,
+    seen_age: Duration.toMillis(seenAge)
+  }
+  const unanswered = new Unanswered()
+  const quiet = new Quiet()
+
+  return {
+    isUnanswered: () => unanswered.nonces.length > 0,
+    ask: Effect.fnUntraced(function* ({ run }, settlements, free, suspects, wait) {
+      const nonce = yield* random
+      const schedule_offset = options.scheduleOffset(yield* Clock.currentTimeMillis)
+      const now = yield* Monotonic.millis
+      const told = unanswered.nonces
+      const isGlance = settlements.length + told.length === 0 && quiet.allows(now)
+      const named = { nonce, schedule_offset, unanswered: told.join(" "), quiet: isGlance ? 1 : 0 }
+      const { done, rest } = Settling.encode(settlements, options.scheduleOffset)
+      const { buried, grants, ...reply }: Reply = yield* Effect.onError(
+        run(exchange, keys, { ...limits, done, free, suspects, ...named }, rest, wait),
+        () => Effect.sync(() => unanswered.add(nonce, wait && now + wait.silence))
+      )
+      unanswered.told(told, now)
+      if (!isGlance) quiet.whole(now)
+      return {
+        ...reply,
+        grants: grants.map(({ id, token, ...rest }) => ({ lease: { id, token }, ...rest })),
+        buried: buried.map((held) => ({ letter: poison(held), bytes: held.bytes }))
+      } satisfies Exchange
+    })
+  }
+}
