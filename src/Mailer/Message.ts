@@ -2,14 +2,15 @@
  * A mail as the bytes that follow DATA: the same for every attempt at it.
  */
 import { createHash } from "node:crypto"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as base64 from "nodemailer/lib/base64"
 import MimeNode from "nodemailer/lib/mime-node"
-import * as quotedPrintable from "nodemailer/lib/qp"
 import { MailerError } from "../Mailer.ts"
+import * as Encoded from "./Encoded.ts"
 import type { Mailbox } from "./Mailbox.ts"
 import * as Mime from "./Mime.ts"
+import * as Verbatim from "./Verbatim.ts"
 
 /** A mail whose parts were accepted. */
 export interface Letter {
@@ -33,7 +34,7 @@ export interface Stamp {
   readonly ehlo: string
 }
 
-const header = (mailbox: Mailbox) => ({ name: mailbox.phrase, address: mailbox.address })
+const header = (mailbox: Pick<Mailbox, "phrase" | "address">) => ({ name: mailbox.phrase, address: mailbox.address })
 
 /**
  * The mailboxes of To and Reply-To. A header in UTF-8 is only for servers with SMTPUTF8 (RFC 6532), and the bytes are the
@@ -52,61 +53,74 @@ const messageIdLeft = (id: string): string =>
 
 const terminated = (text: string): string => (text === "" || text.endsWith("\r\n") ? text : `${text}\r\n`)
 
-/** A text with CRLF after each line, the last one too. To replace millions of breaks takes four times as long, and the memory. */
-const lines = (text: string): string => terminated(text.split(/\r\n|\r|\n/).join("\r\n"))
-
-/** As the header says that it is encoded. */
-const encoded = (text: string, encoding: string | false): string => {
-  switch (encoding) {
-    case "base64":
-      return base64.wrap(base64.encode(text))
-    case "quoted-printable":
-      return quotedPrintable.wrap(quotedPrintable.encode(text))
-    default:
-      return text
-  }
+/** nodemailer's choice for a text; `false` is for no text at all. */
+const encodingOf = (node: MimeNode): Encoded.Encoding => {
+  const encoding = node.getTransferEncoding()
+  return encoding === "base64" || encoding === "quoted-printable" ? encoding : "7bit"
 }
 
-/** The mail as nodemailer's MIME node. It parses no string as an address, a path or a URL. */
-const toNode = (letter: Letter, { date, ehlo, id }: Stamp): MimeNode => {
-  const left = messageIdLeft(id)
+/** Identifies the mail, with angle brackets. */
+const messageIdOf = (letter: Letter, { ehlo, id }: Stamp): string => {
   const domain = Option.match(letter.from, { onNone: () => "", onSome: (from) => from.domain })
-  const from = Option.match(letter.from, {
-    onNone: () => ({ name: "", address: `edumfa@${ehlo}` }),
-    onSome: header
-  })
+  return `<${messageIdLeft(id)}@${domain === "" ? ehlo : domain}>`
+}
+
+const fromOf = ({ from }: Letter, { ehlo }: Stamp) =>
+  Option.getOrElse(from, () => ({ phrase: "", address: `edumfa@${ehlo}` }))
+
+/** The mail as nodemailer's MIME node. It parses no string as an address, a path or a URL. */
+const toNode = (letter: Letter, stamp: Stamp): MimeNode => {
   const { replyTo, to } = headersOf(letter)
   return new MimeNode(`text/${letter.mimetype}; charset=utf-8`, {
-    baseBoundary: left,
+    baseBoundary: messageIdLeft(stamp.id),
     disableFileAccess: true,
     disableUrlAccess: true
   })
     .setHeader("Precedence", "bulk")
     .setHeader("Auto-Submitted", "auto-generated")
-    .setHeader("From", from)
+    .setHeader("From", header(fromOf(letter, stamp)))
     .setHeader("To", to.map(header))
     .setHeader("Reply-To", replyTo.map(header))
     .setHeader("Subject", letter.subject)
-    .setHeader("Message-ID", `<${left}@${domain === "" ? ehlo : domain}>`)
-    .setHeader("Date", new Date(date))
+    .setHeader("Message-ID", messageIdOf(letter, stamp))
+    .setHeader("Date", new Date(stamp.date))
 }
+
+const attempt = <A>(build: () => A): Effect.Effect<A, MailerError> =>
+  Effect.try({
+    try: build,
+    catch: () => new MailerError({ reason: "InvalidMail", verdict: "Permanent", detail: "the message cannot be built" })
+  })
 
 /**
  * Builds the message with the headers that eduMFA sets, a Message-ID and a Date. Headers are nodemailer's, and so are the
  * encodings; its own way to put them together costs seven streams a mail.
  */
-export const build = (letter: Letter, stamp: Stamp): Either.Either<Buffer, MailerError> =>
-  Either.try({
-    try: () => {
-      const { body } = letter
-      const node = toNode(letter, stamp)
-      if (typeof body !== "string") {
-        const octets = Buffer.from(`${node.buildHeaders()}\r\n\r\n`).toString("latin1")
-        return Buffer.from(Either.getOrThrow(Mime.graft(octets, body)), "latin1")
-      }
-      const text = lines(body)
-      const encoding = node.setContent(text).getTransferEncoding()
-      return Buffer.from(`${node.buildHeaders()}\r\n\r\n${terminated(encoded(text, encoding))}`)
-    },
-    catch: () => new MailerError({ reason: "InvalidMail", verdict: "Permanent", detail: "the message cannot be built" })
+export const build = (letter: Letter, stamp: Stamp): Effect.Effect<Buffer, MailerError> => {
+  const { body } = letter
+  if (typeof body !== "string") {
+    return attempt(() => {
+      const octets = Buffer.from(`${toNode(letter, stamp).buildHeaders()}\r\n\r\n`).toString("latin1")
+      return Buffer.from(Either.getOrThrow(Mime.graft(octets, body)), "latin1")
+    })
+  }
+  const { date } = stamp
+  const parts = { ...letter, ...headersOf(letter), text: body, date }
+  const plain = Verbatim.message({ ...parts, from: fromOf(letter, stamp), messageId: messageIdOf(letter, stamp) })
+  if (plain !== undefined) return Effect.succeed(Buffer.from(plain, "latin1"))
+  return Effect.gen(function* () {
+    const text = terminated(yield* Encoded.withCrlf(body))
+    yield* Encoded.pause(text)
+    const [headers, encoding] = yield* attempt(() => {
+      const node = toNode(letter, stamp).setContent(text)
+      const encoding = encodingOf(node)
+      // Looked for once: it is a search of the whole text.
+      if (encoding !== "7bit") node.setHeader("Content-Transfer-Encoding", encoding)
+      return [node.buildHeaders(), encoding] as const
+    })
+    yield* Encoded.pause(text)
+    const encoded = terminated(yield* Encoded.encode(text, encoding))
+    yield* Encoded.pause(encoded)
+    return Buffer.from(`${headers}\r\n\r\n${encoded}`)
   })
+}

@@ -126,30 +126,33 @@ export const make = (options: Options = {}) =>
       { date, id, stop }: SendOptions
     ): Effect.Effect<Delivery, MailerError> => {
       const { credentials, ehlo, server } = destination
-      const message = Message.build(accepted.letter, { id, date, ehlo })
-      if (Either.isLeft(message)) return Effect.fail(message.left)
       const progress = Progress.unsafeMake()
       const dotTimeout = options.dotTimeout ?? Math.max(defaultDotTimeout, server.timeout)
       const confidential = () => confidentialOf(accepted, credentials)
-      const work = connections.use(destination, progress, (connection) =>
-        transmit(connection, accepted, message.right, progress, confidential, dotTimeout)
-      )
+      const over = (message: Buffer) =>
+        connections.use(destination, progress, (connection) =>
+          transmit(connection, accepted, message, progress, confidential, dotTimeout)
+        )
       let isOverdue = false
       const overdue = () => {
         isOverdue = true
       }
       let isDenied = false
-      const guarded = breaker.guard(
-        server,
-        (begun) => watch.over(work, { progress, stop, timeout: server.timeout, begun, overdue }),
-        () => isOverdue || progress.stage !== "Connect",
-        (it) => {
-          isDenied = denials.note(key(server), it)
-          return isDenied
-        }
-      )
+      const guarded = (message: Buffer) =>
+        breaker.guard(
+          server,
+          (begun) => watch.over(over(message), { progress, stop, timeout: server.timeout, begun, overdue }),
+          () => isOverdue || progress.stage !== "Connect",
+          (it) => {
+            isDenied = denials.note(key(server), it)
+            return isDenied
+          }
+        )
       // The next mail opens one, and asks the breaker.
-      return Effect.tap(guarded, () => (isDenied ? connections.forget(destination) : Effect.void))
+      return Message.build(accepted.letter, { id, date, ehlo }).pipe(
+        Effect.flatMap(guarded),
+        Effect.tap(() => (isDenied ? connections.forget(destination) : Effect.void))
+      )
     }
 
     /** What can be refused here is, before the mail server is asked. */
