@@ -218,6 +218,30 @@ describe("of the header block", () => {
   )
 })
 
+describe("line ends", () => {
+  it("become CRLF as the whole has them, whatever stands beside them, and a fault is the first of its kind", () => {
+    const piece = fc.constantFrom("\r", "\n", "\r\n", "a", ".", "x".repeat(900), "\0", "\x80")
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => {
+        const text = `X: y\n\n${pieces.join("")}`
+        const lines = text.replaceAll(/\r\n|\r|\n/g, "\r\n")
+        const isLong = lines.split("\r\n").some((line) => line.length > 998)
+        const fault = text.includes("\0") ? "NUL" : text.includes("\x80") ? "not 7-bit" : isLong ? "line too long" : ""
+        const content = lines.slice("X: y\r\n\r\n".length)
+        const wanted =
+          fault === ""
+            ? Either.right({
+                headers: "MIME-Version: 1.0\r\n",
+                content: content === "" || content.endsWith("\r\n") ? content : `${content}\r\n`
+              })
+            : Either.left(fault)
+        expect(Mime.parse(Buffer.from(text, "latin1"))).toEqual(wanted)
+      }),
+      { numRuns: 1_000 }
+    )
+  })
+})
+
 describe("what a body says", () => {
   const saying = (content: string) => Mime.textOf({ headers: "", content })
 
