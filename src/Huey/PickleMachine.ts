@@ -8,6 +8,8 @@ import * as Words from "./Words.ts"
 
 const newline = 0x0a
 
+const tooShort = "the pickle ends too early, or claims more bytes than it has"
+
 /** The state of one reading. Whatever does not fit throws a HueyError. */
 export class PickleMachine {
   private readonly bytes: Buffer
@@ -37,7 +39,7 @@ export class PickleMachine {
   private take(length: number): number {
     const start = this.position
     if (length > this.bytes.length - start) {
-      this.fail("Malformed", "the pickle ends too early, or claims more bytes than it has")
+      this.fail("Malformed", tooShort)
     }
     this.position = start + length
     return start
@@ -45,7 +47,10 @@ export class PickleMachine {
 
   /** Every instruction begins with one, so that it is read without Node's checks of what it is told. */
   uint8(): number {
-    return this.bytes[this.take(1)] ?? 0
+    const byte = this.bytes[this.position]
+    if (byte === undefined) this.fail("Malformed", tooShort)
+    this.position += 1
+    return byte
   }
 
   uint16(): number {
