@@ -7,7 +7,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
 import * as EventLoop from "../EventLoop.ts"
 import type { JobStore, JobStoreError } from "../JobStore.ts"
 import * as Monotonic from "../Monotonic.ts"
@@ -139,5 +138,5 @@ export const make = Effect.fnUntraced(function* <R>({
   }
 })
 
-/** How often a watchdog looks. */
-export const watchInterval = Schedule.spaced("1 second")
+/** How often a watchdog looks: what it finds has lasted for 20 seconds. */
+export const watchInterval = Duration.seconds(5)
