@@ -15,12 +15,12 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
 import * as Huey from "./Huey.ts"
 import type { Jobs } from "./Job.ts"
 import { type BacklogDecision, defaultLease, JobStore, type JobStoreError, type OldBacklog } from "./JobStore.ts"
 import { thrown } from "./QueueLogger/redact.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
+import { every, lasting } from "./Worker/Chore.ts"
 import * as Drain from "./Worker/Drain.ts"
 import * as Guard from "./Worker/Guard.ts"
 import { InHand } from "./Worker/InHand.ts"
@@ -85,6 +85,12 @@ const defaultFirstBacklog = 1_000
 /** The loop comes round every 10 seconds when there is nothing to do, and a silent store is found out within 5. */
 const defaultWithin = Duration.seconds(20)
 
+/** An attempt is told of its deadline so late at most. */
+const sweepInterval = Duration.seconds(1)
+
+/** Often enough to follow a queue by, too rare to fill a disk. */
+const summaryInterval = Duration.minutes(1)
+
 /** Exchanges at a time: the store answers to one while the jobs of the other are done. More would only be smaller. */
 const maxExchanges = 2
 
@@ -130,12 +136,6 @@ export const config: Config.Config<Pick<Options, "timeout" | "grace" | "heartbea
     }))
   )
 
-/** Beside the loop nothing may end for ever by a mistake, unseen. */
-const lasting = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>): Effect.Effect<void, never, R> =>
-  Effect.catchAllCause(Effect.asVoid(effect), (cause) =>
-    Effect.zipRight(Effect.logError(`${what} failed: ${thrown(cause)}`), Effect.sleep(Duration.seconds(1)))
-  )
-
 /** A worker that takes nothing before it is run. */
 export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Options = {}) {
   const store = yield* JobStore
@@ -169,12 +169,13 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     const guard = { store, storeTime, outage, codec, decision: options.backlog }
     yield* Effect.logInfo(`started, ${slots} slots, ${store.name}, lease ${Duration.format(store.lease)}`)
     yield* Guard.pass({ ...guard, limit: options.firstBacklog ?? defaultFirstBacklog })
-    yield* Effect.forkScoped(Effect.schedule(lasting("the heartbeat", beat), Schedule.spaced(heartbeat)))
-    yield* Effect.forkScoped(Effect.schedule(lasting("the sweep", inHand.sweep), Schedule.spaced("1 second")))
-    const lookAhead = LookAhead.make(store, storeTime, codec)
-    yield* Effect.forkScoped(Effect.repeat(lasting("the look ahead", lookAhead), LookAhead.interval))
+    yield* Effect.forkScoped(every(heartbeat, lasting("the heartbeat", beat)))
+    const sweep = Effect.suspend(() => (inHand.size > 0 ? inHand.sweep : Effect.void))
+    yield* Effect.forkScoped(every(sweepInterval, lasting("the sweep", sweep)))
+    const lookAhead = lasting("the look ahead", LookAhead.make(store, storeTime, codec))
+    yield* Effect.forkScoped(Effect.zipRight(lookAhead, every(LookAhead.interval, lookAhead)))
     const summary = Summary.make({ store, codec, now: storeTime.now })
-    yield* Effect.forkScoped(Effect.schedule(lasting("the summary", summary), Schedule.spaced("1 minute")))
+    yield* Effect.forkScoped(every(summaryInterval, lasting("the summary", summary)))
     const drain = Drain.make({
       store,
       command: options.drainCommand,
@@ -187,7 +188,7 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     const taking = yield* Effect.acquireRelease(Effect.forkDaemon(Effect.interruptible(loop.run)), drain)
     // These end before a stop begins: then the loop comes round no more.
     yield* Effect.forkScoped(Effect.forever(lasting("the wake-up", loop.wakeUp)))
-    yield* Effect.forkScoped(Effect.schedule(lasting("the watchdog", loop.watch), TakeLoop.watchInterval))
+    yield* Effect.forkScoped(every(TakeLoop.watchInterval, lasting("the watchdog", loop.watch)))
     return yield* Fiber.join(taking)
   }).pipe(Effect.scoped, Effect.annotateLogs("service", "edumfa-queue.worker"))
 

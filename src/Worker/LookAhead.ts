@@ -3,15 +3,15 @@
  * others says something else, as it does when it was written in another time zone or clocks have changed since.
  */
 import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Schedule from "effect/Schedule"
 import type * as Huey from "../Huey.ts"
 import type { JobStore } from "../JobStore.ts"
 import type { StoreTime } from "./StoreTime.ts"
 
 /** A one-time code lives for two minutes. */
-export const interval = Schedule.spaced("30 seconds")
+export const interval = Duration.seconds(30)
 
 /** What is due at this very moment is fetched by its place, and clocks differ a little. Milliseconds. */
 const slack = 1_000

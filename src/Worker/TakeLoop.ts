@@ -7,7 +7,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
 import * as EventLoop from "../EventLoop.ts"
 import type { JobStore, JobStoreError } from "../JobStore.ts"
 import * as Monotonic from "../Monotonic.ts"
@@ -41,6 +40,9 @@ export interface TakeLoop<out R> {
 /** An exchange comes round at least so often, whatever the wake-up does. Milliseconds. */
 const longestWait = 10_000
 
+/** And a little after the wake-up should have come back, which it does not where a store hangs. Milliseconds. */
+const longestSilence = 6_000
+
 /** The shortest wait between two exchanges that have nothing to do: a store that is always due must not spin us. */
 const shortestWait = 20
 
@@ -61,6 +63,8 @@ export const make = Effect.fnUntraced(function* <R>({
   const idle = yield* Queue.sliding<void>(1)
   let triedAt = yield* Monotonic.millis
   let answeredAt = Number.NEGATIVE_INFINITY
+  /** When the wake-up came back last without anything. */
+  let heardAt = Number.NEGATIVE_INFINITY
 
   const tried = Effect.ensuring(
     turn,
@@ -68,6 +72,16 @@ export const make = Effect.fnUntraced(function* <R>({
       triedAt = now
     })
   )
+  /** Waits so long, or until nothing has been heard of the wake-up for {@link longestSilence}. */
+  const pause = Effect.fnUntraced(function* (wait: number) {
+    const begun = yield* Monotonic.millis
+    for (let now = begun; ; now = yield* Monotonic.millis) {
+      const left = Math.min(begun + wait, Math.max(begun, heardAt) + longestSilence) - now
+      if (left <= 0) return
+      yield* Effect.sleep(left)
+    }
+  })
+
   const first = Effect.gen(function* () {
     for (;;) {
       // Before the exchange after a failure reclaims leases that ended meanwhile, and grants us our own jobs once more.
@@ -83,7 +97,7 @@ export const make = Effect.fnUntraced(function* <R>({
       const wait = Math.max(shortestWait, Math.min(due ?? longestWait, longestWait))
       // A race is two fibers and a timer: a busy worker does without.
       if (Option.isNone(yield* Queue.poll(inHand.changed))) {
-        yield* Effect.raceFirst(Queue.take(inHand.changed), Effect.sleep(hasFreeSlot ? wait : longestWait))
+        yield* Effect.raceFirst(Queue.take(inHand.changed), hasFreeSlot ? pause(wait) : Effect.sleep(longestWait))
       }
       // What ends in the same turn of the event loop is told together.
       yield* EventLoop.nextTurn
@@ -109,7 +123,8 @@ export const make = Effect.fnUntraced(function* <R>({
   /** Again and again, as long as the loop need not come round. */
   const listen = Effect.gen(function* () {
     while (!(yield* arrive)) {
-      answeredAt = yield* Monotonic.millis
+      heardAt = yield* Monotonic.millis
+      answeredAt = heardAt
     }
   })
 
@@ -139,5 +154,5 @@ export const make = Effect.fnUntraced(function* <R>({
   }
 })
 
-/** How often a watchdog looks. */
-export const watchInterval = Schedule.spaced("1 second")
+/** How often a watchdog looks: what it finds has lasted for 20 seconds. */
+export const watchInterval = Duration.seconds(5)

@@ -91,8 +91,12 @@ const causes: ReadonlyArray<Cause> = [
   },
   {
     name: "WRONGTYPE, where a key of ours is another program's",
-    begin: ({ connection }) => connection.use((client) => client.multi().del(own("seen")).set(own("seen"), "x").exec()),
-    end: ({ connection }) => connection.use((client) => client.del(own("seen"))),
+    // With something to wait for: without, a worker asks for no more than that.
+    begin: ({ connection }) =>
+      connection.use((client) =>
+        client.multi().del(own("seen")).set(own("seen"), "x").zadd(own("delayed"), 4e12, "later").exec()
+      ),
+    end: ({ connection }) => connection.use((client) => client.del(own("seen"), own("delayed"))),
     says: /ERROR Redis answers WRONGTYPE/
   },
   {
