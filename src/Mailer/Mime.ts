@@ -11,8 +11,11 @@ export interface Mime {
   readonly content: string
 }
 
-/** The rule that the bytes broke; safe to log, it quotes nothing. */
-export type MimeFault = "header" | "header twice" | "line too long" | "NUL" | "not 7-bit"
+/** What is wrong with a header block: a line of it, counted from 1. */
+type BlockFault = `header, line ${number}`
+
+/** The rule that the bytes broke; safe to log, it quotes no more than the name of a header about the body. */
+export type MimeFault = BlockFault | `header ${string} twice` | "line too long" | "NUL" | "not 7-bit"
 
 /** A header field as it stands in a message. */
 export interface Field {
@@ -43,14 +46,14 @@ const split = (text: string): readonly [header: string, content: string] => {
 }
 
 /** Reads a header block, lines with CRLF. Left: a line is neither a field nor the rest of one. */
-const readFields = (block: string): Either.Either<ReadonlyArray<Field>, "header"> => {
+const readFields = (block: string): Either.Either<ReadonlyArray<Field>, BlockFault> => {
   const fields: Array<Field> = []
-  for (const line of block.split("\r\n").slice(0, -1)) {
+  for (const [index, line] of block.split("\r\n").slice(0, -1).entries()) {
     const [, name] = first.exec(line) ?? []
     const last = fields.at(-1)
     if (name !== undefined) fields.push({ name: name.toLowerCase(), text: `${line}\r\n` })
     else if (last !== undefined && folded.test(line)) fields.splice(-1, 1, { ...last, text: `${last.text}${line}\r\n` })
-    else return Either.left("header")
+    else return Either.left(`header, line ${index + 1}` as const)
   }
   return Either.right(fields)
 }
@@ -106,13 +109,14 @@ export const parse = (bytes: Uint8Array): Either.Either<Mime, MimeFault> =>
     const text = (yield* readLines(bytes)).toString("latin1")
     const [block, content] = split(text.endsWith("\r\n") ? text : `${text}\r\n`)
     const kept = (yield* readFields(block)).filter(({ name }) => isAboutBody(name))
-    if (new Set(kept.map(({ name }) => name)).size < kept.length) return yield* Either.left("header twice" as const)
+    const twice = kept.find(({ name }, index) => kept.findIndex((field) => field.name === name) < index)
+    if (twice !== undefined) return yield* Either.left(`header ${twice.name} twice` as const)
     const version = kept.some(({ name }) => name === "mime-version") ? "" : "MIME-Version: 1.0\r\n"
     return { headers: kept.map((field) => field.text).join("") + version, content }
   })
 
 /** A message of ours with this body instead of its own. */
-export const graft = (message: string, mime: Mime): Either.Either<string, "header"> =>
+export const graft = (message: string, mime: Mime): Either.Either<string, BlockFault> =>
   Either.map(readFields(split(message)[0]), (fields) => {
     const own = fields.filter(({ name }) => !isAboutBody(name)).map(({ text }) => text)
     return `${own.join("")}${mime.headers}\r\n${mime.content}`

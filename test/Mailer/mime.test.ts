@@ -169,15 +169,15 @@ describe("of the header block", () => {
   )
 
   it.each([
-    ["a line that is no header", "evil\n\nx", "header"],
-    ["a name with a space", "Content-Type : text/plain\n\nx", "header"],
-    ["a first line that is folded", " Content-Type: text/plain\n\nx", "header"],
-    ["a folded line of white space alone", "Content-Type: text/plain;\n \n charset=utf-8\n\nx", "header"],
-    ["an envelope line of a mailbox file", "From evil Thu Jan  1\nContent-Type: text/plain\n\nx", "header"],
-    ["a control", "Content-Type: text/\x1bplain\n\nx", "header"],
-    ["a form feed", "Content-Type: text/plain\fBcc: x\n\nx", "header"],
-    ["text alone", "Hello", "header"],
-    ["two types", "Content-Type: text/plain\ncontent-type: text/html\n\nx", "header twice"],
+    ["a line that is no header", "evil\n\nx", "header, line 1"],
+    ["a name with a space", "Content-Type : text/plain\n\nx", "header, line 1"],
+    ["a first line that is folded", " Content-Type: text/plain\n\nx", "header, line 1"],
+    ["a folded line of white space alone", "Content-Type: text/plain;\n \n charset=utf-8\n\nx", "header, line 2"],
+    ["an envelope line of a mailbox file", "From evil Thu Jan  1\nContent-Type: text/plain\n\nx", "header, line 1"],
+    ["a control", "Content-Type: text/\x1bplain\n\nx", "header, line 1"],
+    ["a form feed", "Content-Type: text/plain\fBcc: x\n\nx", "header, line 1"],
+    ["text alone", "Hello", "header, line 1"],
+    ["two types", "Content-Type: text/plain\ncontent-type: text/html\n\nx", "header content-type twice"],
     ["a long line", `Content-Type: text/plain\n\n${"x".repeat(999)}`, "line too long"],
     ["a long header", `Content-Type: text/plain; x=${"x".repeat(999)}\n\nx`, "line too long"],
     ["a NUL", "Content-Type: text/plain\n\nx\0", "NUL"],
@@ -208,7 +208,7 @@ describe("of the header block", () => {
     Effect.gen(function* () {
       const server = yield* RawServer.make()
       const error = yield* Effect.flip(send(server, "evil\n\nx"))
-      expect([error.reason, error.verdict, error.detail]).toEqual(["InvalidMail", "Permanent", "body: MIME: header"])
+      expect([error.reason, error.verdict, error.detail]).toEqual(["InvalidMail", "Permanent", "body: MIME: header, line 1"])
       const ten = yield* Effect.flip(send(server, "\n0123456789", {}, { maxBody: 10 }))
       expect(ten.detail).toBe("body: more than 10 octets")
       const large = yield* Effect.flip(send(server, new Uint8Array(10 * 1024 * 1024 + 1)))
