@@ -67,8 +67,8 @@ export interface Asking {
   settlements: ReadonlyArray<Settlement>
 }
 
-/** So few jobs are not worth an exchange of their own beside another. */
-const leastShare = 4
+/** So few jobs are not worth an exchange of their own beside another: it costs each side as much as three or four of them. */
+const leastShare = 8
 
 /** What one exchange asks for at most. */
 const share = (slots: number): number => Math.max(leastShare, Math.ceil(slots / 2))

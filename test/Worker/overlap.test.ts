@@ -25,7 +25,7 @@ interface Asked {
 
 const lost = new JobStoreError({ reason: "Unavailable", detail: "as scripted" })
 
-/** Starts a worker of eight slots on a store that answers as it is told. */
+/** Starts a worker of sixteen slots on a store that answers as it is told. */
 const onSlowStore = Effect.fnUntraced(function* (handler: Handler, options: Worker.Options = {}) {
   const store = yield* JobStore
   const asked = yield* Queue.unbounded<Asked>()
@@ -46,7 +46,7 @@ const onSlowStore = Effect.fnUntraced(function* (handler: Handler, options: Work
       return reply
     })
   }
-  const started = yield* Effect.provideService(start(handler, { slots: 8, ...options }), JobStore, slow)
+  const started = yield* Effect.provideService(start(handler, { slots: 16, ...options }), JobStore, slow)
   const next = Queue.take(asked)
   const answerAll = Effect.forkDaemon(Effect.forever(Effect.flatMap(next, ({ answer }) => answer)))
   yield* Effect.addFinalizer(() => answerAll)
@@ -58,13 +58,13 @@ const quiet = TestClock.adjust("1 second")
 
 const texts = (count: number) => Array.from({ length: count }, (_, index) => `text ${index}`)
 
-/** A worker with two exchanges under way, that asked for all its slots, and 16 jobs more than it has begun. */
+/** A worker with two exchanges under way, that asked for all its slots, and 32 jobs more than it has begun. */
 const overlapping = Effect.fnUntraced(function* (options: Worker.Options = {}) {
   const worker = yield* onSlowStore(() => Effect.void, options)
   yield* Effect.flatMap(worker.next, ({ answer }) => answer)
-  yield* Effect.forEach(texts(28), (text) => worker.enqueue(text))
+  yield* Effect.forEach(texts(56), (text) => worker.enqueue(text))
   yield* TestClock.adjust("10 seconds")
-  // Four at once show that more may wait, and four more are done while the next four are asked for.
+  // Eight at once show that more may wait, and eight more are done while the next eight are asked for.
   yield* Effect.flatMap(worker.next, ({ answer }) => answer)
   yield* quiet
   const [first, second] = [yield* worker.next, yield* worker.next]
@@ -86,18 +86,18 @@ describe("a worker", () => {
   it.scoped("asks a second time while the store answers, where messages wait, and for no more than its slots", () =>
     Effect.gen(function* () {
       const { answerAll, asked, begun, first, second } = yield* overlapping()
-      expect([first.free, second.free]).toEqual([4, 4])
-      expect(yield* begun).toBe(4)
+      expect([first.free, second.free]).toEqual([8, 8])
+      expect(yield* begun).toBe(8)
       yield* quiet
       expect(yield* Queue.size(asked)).toBe(0)
       yield* second.answer
       yield* first.answer
       yield* quiet
-      expect(yield* begun).toBe(12)
+      expect(yield* begun).toBe(24)
       yield* answerAll
       yield* TestClock.adjust("10 seconds")
       yield* settled(empty)
-      expect(yield* begun).toBe(28)
+      expect(yield* begun).toBe(56)
     }).pipe(Effect.provide(Memory.layer()))
   )
 
@@ -123,13 +123,13 @@ describe("a worker", () => {
         yield* which === "first" ? second.answer : second.lose
         yield* answerAll
         yield* TestClock.adjust("10 seconds")
-        const kept = { first: 4, second: 4, both: 8 }[which]
+        const kept = { first: 8, second: 8, both: 16 }[which]
         // What was granted by an answer that is lost comes back when its lease ends; all the others are done.
         expect(yield* store.counts).toEqual({ ...empty, inHand: kept })
-        expect(yield* begun).toBe(28 - kept)
+        expect(yield* begun).toBe(56 - kept)
         yield* TestClock.adjust("30 seconds")
         yield* settled(empty)
-        expect(yield* begun).toBe(28)
+        expect(yield* begun).toBe(56)
         // What was told by the one that is lost was told once more, and the store knew it.
         expect(lines.filter((line) => line.includes("too late"))).toEqual([])
       }).pipe(Effect.scoped, Effect.provide(Memory.layer()))
@@ -152,9 +152,9 @@ describe("a worker", () => {
         yield* inOrder ? second.answer : first.answer
         // In no time: what ends is told at once.
         yield* Fiber.join(stopping)
-        expect(yield* begun).toBe(4)
+        expect(yield* begun).toBe(8)
         const { inHand, retrying, waiting } = yield* store.counts
-        expect([inHand, retrying + waiting]).toEqual([0, 24])
+        expect([inHand, retrying + waiting]).toEqual([0, 48])
       }).pipe(Effect.scoped, Effect.provide(Memory.layer()))
     )
   )
