@@ -125,6 +125,8 @@ export const make = Effect.fnUntraced(function* <R>({
     while (!(yield* arrive)) {
       heardAt = yield* Monotonic.millis
       answeredAt = heardAt
+      // What was granted is begun before the next wake-up call is written.
+      yield* EventLoop.nextTurn
     }
   })
 
