@@ -79,6 +79,31 @@ describe("a log file", () => {
   })
 })
 
+describe("several lines at once", () => {
+  it("are counted each, where none or only some of them can be written", () => {
+    let room = 0
+    const sink = make({
+      writeBytes: (fd, bytes) => {
+        if (room === 0) throw Object.assign(new Error("full"), { code: "ENOSPC" })
+        const written = writeSync(fd, bytes.subarray(0, room))
+        room -= written
+        return written
+      }
+    })
+    sink.write("one\ntwo")
+    sink.write("three\nfour\nfive")
+    time += 5_000
+    // The notice, and the first of two lines.
+    room = Buffer.byteLength("! 5 lines dropped (ENOSPC)\nsix\n")
+    sink.write("six\nseven")
+    time += 5_000
+    room = 1_000
+    sink.write("eight")
+    sink.close()
+    expect(read("a.log")).toBe("! 5 lines dropped (ENOSPC)\nsix\n\n! 1 line dropped (ENOSPC)\neight\n")
+  })
+})
+
 describe("rotation", () => {
   it("happens before the line that would not fit, and keeps the newest files", () => {
     const sink = make({ maxBytes: 8, backups: 3 })
