@@ -1,60 +1,13 @@
 /**
  * What a worker has in hand: the jobs under its leases, and the settlements it has not told the store yet.
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
-import { type Grant, type Lease, type Settlement, suspectFrom } from "../JobStore.ts"
+import type { Grant, Lease, Settlement } from "../JobStore.ts"
 import * as Monotonic from "../Monotonic.ts"
 import * as StopSignal from "../StopSignal.ts"
-
-/** What an attempt has to do with the hand that holds it. */
-export interface Handle {
-  readonly stop: StopSignal.StopSignal
-  /** Tells which job it is, and what an attempt at it may take where the job says so. */
-  readonly known: (job: Known, timeout: Duration.Duration | undefined) => void
-}
-
-/** What tells a job from others in the log. */
-export interface Known {
-  readonly jobId: string
-  /** Its name on the wire. */
-  readonly job: string
-}
-
-/** A job under its lease. */
-export class Hand implements Handle {
-  readonly grant: Grant
-  readonly stop = StopSignal.unsafeMake()
-  /** Monotonic milliseconds. */
-  private readonly begunAt: number
-  /** Monotonic milliseconds. */
-  deadline: number
-  job: Known | undefined = undefined
-  fiber: Fiber.RuntimeFiber<unknown> | undefined = undefined
-  interrupted = false
-
-  constructor(grant: Grant, begunAt: number, timeout: number) {
-    this.grant = grant
-    this.begunAt = begunAt
-    this.deadline = begunAt + timeout
-  }
-
-  get lease(): Lease {
-    return this.grant.lease
-  }
-
-  /** It is under suspicion of killing its workers. */
-  get isSuspect(): boolean {
-    return this.grant.deliveries >= suspectFrom
-  }
-
-  known(job: Known, own: Duration.Duration | undefined): void {
-    this.job = job
-    if (own !== undefined) this.deadline = this.begunAt + Duration.toMillis(own)
-  }
-}
+import { Hand, type Known } from "./Hand.ts"
 
 /** How long a handler that was told to stop may go on before its fiber is interrupted. Milliseconds. */
 const patience = 5_000
@@ -81,6 +34,8 @@ export class InHand {
   private readonly askings = new Set<Asking>()
   /** The last one that asked for jobs got as many: there may be more. */
   isPlentiful = false
+  /** An attempt has ended, or there was nothing else to begin with. */
+  private hasBegun = false
   /** Told before, by an exchange that was not answered: the store may know them. */
   private readonly toldBefore = new WeakSet<Settlement>()
   private readonly jobs = new WeakMap<Settlement, Known>()
@@ -115,8 +70,12 @@ export class InHand {
     return this.isPlentiful && this.askings.size === 1 && this.free >= share(this.slots)
   }
 
-  /** How many more messages under suspicion may be taken: there is one in hand at a time. */
+  /**
+   * How many more messages under suspicion may be taken: there is one in hand at a time. A worker that has just started
+   * begins with others: its first attempts take longest, and one that is killed meanwhile is a mark against what it held.
+   */
   get suspects(): number {
+    if (!this.hasBegun) return 0
     for (const { suspects } of this.askings) if (suspects > 0) return 0
     for (const hand of this.hands.values()) if (hand.isSuspect) return 0
     return 1
@@ -172,10 +131,15 @@ export class InHand {
     this.askings.delete(asking)
   }
 
-  /** The store knows them, and granted so many. */
-  told(asking: Asking, granted: number): void {
+  /** The store knows them, and granted so many. True: there may be more. */
+  told(asking: Asking, granted: number): boolean {
     asking.settlements = []
-    if (asking.free > 0) this.isPlentiful = granted >= asking.free
+    if (asking.free === 0) return this.isPlentiful
+    this.isPlentiful = granted >= asking.free
+    if (granted > 0 || this.hasBegun) return this.isPlentiful
+    // What is under suspicion is left to begin with.
+    this.hasBegun = true
+    return true
   }
 
   notTold(asking: Asking): void {
@@ -208,6 +172,7 @@ export class InHand {
   /** An attempt has ended; absent: there is nothing to settle. */
   finish(hand: Hand, settlement: Settlement | undefined): void {
     this.hands.delete(hand.lease.token)
+    this.hasBegun = true
     if (settlement !== undefined) {
       if (hand.job !== undefined) this.jobs.set(settlement, hand.job)
       this.settle(settlement)

@@ -22,7 +22,7 @@ import {
 import { Fields } from "../QueueLogger/Fields.ts"
 import { thrown } from "../QueueLogger/redact.ts"
 import type { RetryPolicy } from "../RetryPolicy.ts"
-import type { Handle } from "./InHand.ts"
+import type { Handle } from "./Hand.ts"
 import type { StoreTime } from "./StoreTime.ts"
 
 export interface Options {

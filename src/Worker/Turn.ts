@@ -18,7 +18,8 @@ import type * as Huey from "../Huey.ts"
 import type { Buried, Exchange, Grant, JobStore, JobStoreError, Settlement } from "../JobStore.ts"
 import * as Metrics from "../Metrics.ts"
 import * as Monotonic from "../Monotonic.ts"
-import type { Asking, Hand, InHand } from "./InHand.ts"
+import type { Hand } from "./Hand.ts"
+import type { Asking, InHand } from "./InHand.ts"
 import type { Performer } from "./Performer.ts"
 import type { StoreTime } from "./StoreTime.ts"
 
@@ -153,7 +154,7 @@ export const make = <R>(options: Options<R>): Turn<R> => {
       (yield* Effect.onError(store.exchange(settlements, free, suspects), () =>
         Effect.sync(() => inHand.notTold(asking))
       ))
-    inHand.told(asking, reply.grants.length)
+    const mayBeMore = inHand.told(asking, reply.grants.length)
     yield* storeTime.sync(reply.now)
     yield* logSettled(inHand, settlements, reply.settled)
     for (const buried of reply.buried) yield* logBuried(codec, buried)
@@ -168,7 +169,7 @@ export const make = <R>(options: Options<R>): Turn<R> => {
     inHand.answered(asking)
     yield* start(hands)
     Metrics.unsafeTurn(inHand.size, reply.now)
-    return { due: reply.nextDueIn, mayBeMore: taking && inHand.isPlentiful }
+    return { due: reply.nextDueIn, mayBeMore: taking && mayBeMore }
   })
 
   /** What was granted while other jobs took the slots goes back. */

@@ -208,7 +208,11 @@ describe("of the header block", () => {
     Effect.gen(function* () {
       const server = yield* RawServer.make()
       const error = yield* Effect.flip(send(server, "evil\n\nx"))
-      expect([error.reason, error.verdict, error.detail]).toEqual(["InvalidMail", "Permanent", "body: MIME: header, line 1"])
+      expect([error.reason, error.verdict, error.detail]).toEqual([
+        "InvalidMail",
+        "Permanent",
+        "body: MIME: header, line 1"
+      ])
       const ten = yield* Effect.flip(send(server, "\n0123456789", {}, { maxBody: 10 }))
       expect(ten.detail).toBe("body: more than 10 octets")
       const large = yield* Effect.flip(send(server, new Uint8Array(10 * 1024 * 1024 + 1)))

@@ -58,10 +58,21 @@ const quiet = TestClock.adjust("1 second")
 
 const texts = (count: number) => Array.from({ length: count }, (_, index) => `text ${index}`)
 
+/** A worker that found nothing when it began: first nothing but what is under suspicion, then nothing at all. */
+const begunIdle = ({ next }: Effect.Effect.Success<ReturnType<typeof onSlowStore>>) =>
+  Effect.gen(function* () {
+    for (const suspects of [0, 1]) {
+      const asking = yield* next
+      expect(asking.suspects).toBe(suspects)
+      yield* asking.answer
+      yield* quiet
+    }
+  })
+
 /** A worker with two exchanges under way, that asked for all its slots, and 32 jobs more than it has begun. */
 const overlapping = Effect.fnUntraced(function* (options: Worker.Options = {}) {
   const worker = yield* onSlowStore(() => Effect.void, options)
-  yield* Effect.flatMap(worker.next, ({ answer }) => answer)
+  yield* begunIdle(worker)
   yield* Effect.forEach(texts(56), (text) => worker.enqueue(text))
   yield* TestClock.adjust("10 seconds")
   // Eight at once show that more may wait, and eight more are done while the next eight are asked for.
@@ -72,14 +83,11 @@ const overlapping = Effect.fnUntraced(function* (options: Worker.Options = {}) {
 })
 
 describe("a worker", () => {
-  it.scoped("asks once while nothing waits, however fast the store answers", () =>
+  it.scoped("asks no more while nothing waits, however fast the store answers", () =>
     Effect.gen(function* () {
-      const { asked, next } = yield* onSlowStore(() => Effect.void)
-      const { answer } = yield* next
-      yield* quiet
-      yield* answer
-      yield* quiet
-      expect(yield* Queue.size(asked)).toBe(0)
+      const worker = yield* onSlowStore(() => Effect.void)
+      yield* begunIdle(worker)
+      expect(yield* Queue.size(worker.asked)).toBe(0)
     }).pipe(Effect.provide(Memory.layer()))
   )
 
