@@ -3,11 +3,9 @@
  */
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
-import * as ConfigError from "effect/ConfigError"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as MimeTree from "./Huey/MimeTree.ts"
@@ -18,6 +16,7 @@ import * as Body from "./Mailer/Body.ts"
 import * as Recipients from "./Mailer/Recipients.ts"
 import { type Delivery, type Mail, Mailer, MailerError, type Refusal } from "./Mailer.ts"
 import { maskMailbox } from "./QueueLogger/redact.ts"
+import * as MaxAges from "./SendEmail/MaxAges.ts"
 import * as SmtpServer from "./SmtpServer.ts"
 import * as StopSignal from "./StopSignal.ts"
 
@@ -152,36 +151,8 @@ export interface Options {
   readonly maxBody?: number
 }
 
-/** A year: nobody waits for a mail longer. */
-const maxAgeLimit = 31_536_000
-
-const maxAgesKey = "EDUMFA_QUEUE_WORKER_MAX_AGES"
-
-/** Whether there is a table, or nothing: Config.hashMap takes anything else for an empty one, and it would be left out, unseen. */
-const isTable = Config.nested(Config.string(""), maxAgesKey).pipe(
-  Config.option,
-  Config.map(() => true),
-  Config.orElse(() => Config.succeed(false))
-)
-
-/** EDUMFA_QUEUE_WORKER_MAX_AGES: seconds from 1, by the identifier of an SMTP server, `{'otp': 300}`. */
-export const config: Config.Config<Options> = Config.all({
-  isTable,
-  ages: Config.option(Config.hashMap(Config.number(), maxAgesKey))
-}).pipe(
-  Config.mapOrFail(({ ages, isTable }) => {
-    const table = Option.getOrElse(ages, () => HashMap.empty<string, number>())
-    const isAge = (seconds: number) => seconds >= 1 && seconds <= maxAgeLimit
-    return !isTable || !HashMap.every(table, isAge)
-      ? Either.left(
-          ConfigError.InvalidData(
-            [maxAgesKey],
-            `expected seconds from 1 to ${maxAgeLimit} by the identifier of an SMTP server, as in {'otp': 300}`
-          )
-        )
-      : Either.right({ maxAges: new Map(HashMap.toEntries(HashMap.map(table, (age) => Duration.seconds(age)))) })
-  })
-)
+/** EDUMFA_QUEUE_WORKER_MAX_AGES. */
+export const config: Config.Config<Options> = Config.map(MaxAges.config, (maxAges) => ({ maxAges }))
 
 /** The job with options. Its handler needs a Mailer, which whoever enqueues it does not. */
 export const make = ({ maxAges = new Map(), maxBody = Body.defaultMaxOctets }: Options = {}) =>
