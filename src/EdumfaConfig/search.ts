@@ -23,7 +23,10 @@ const privacyIdeaPath = "/etc/privacyidea/pi.cfg"
 
 const notEmpty = (text: Option.Option<string>) => Option.filter(text, (path) => path !== "")
 
-/** A file that somebody names may be either server's: one with privacyIDEA's keys and none of eduMFA's is privacyIDEA's, and one with neither `standard`'s. */
+/**
+ * A file that somebody names may be either server's: one with privacyIDEA's keys and none of eduMFA's is privacyIDEA's, and
+ * one with neither `standard`'s.
+ */
 const productOf = ({ assignments }: CfgFile.CfgFile, standard: keys.Product): keys.Product => {
   const names = [...assignments.keys()].filter((name) => !name.startsWith(keys.workerPrefix))
   if (names.some((name) => name.startsWith("EDUMFA_"))) return "eduMFA"

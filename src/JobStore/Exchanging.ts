@@ -39,7 +39,7 @@ export interface Options {
 }
 
 export interface Exchanging {
-  /** `free` and `suspects` as the store's `exchange`; `wait`: only once the wake-up call on this connection has moved a message. */
+  /** `free` and `suspects` as the store's `exchange`; `wait`: behind the wake-up call on this connection, whatever that moved. */
   readonly ask: (
     connection: RedisConnection,
     settlements: ReadonlyArray<Settlement>,

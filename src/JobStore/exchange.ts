@@ -12,8 +12,9 @@ import * as Settling from "./Settling.ts"
  * Settles, reclaims, grants.
  *
  * A settlement is `D id token`, `R id token delay counted bytes detail`, `S id token score due`, `X id token letter` or
- * `L id token`, padded to seven; those of jobs that are done and come first are a line `id token` each of one argument. It works for the holder of the token only. What goes back to huey's schedule (`S`) with a
- * score that is due now, for clocks are about to change there, would be granted again at once: it waits here instead.
+ * `L id token`, padded to seven; those of jobs that are done and come first are a line `id token` each of one argument. It
+ * works for the holder of the token only. What goes back to huey's schedule (`S`) with a score that is due now, for clocks
+ * are about to change there, would be granted again at once: it waits here instead.
  *
  * Grants come from: expired leases and due retries (at most half of what is free while fresh messages wait, so that
  * neither starves), due messages of huey's schedule (at most half of the rest), fresh messages. Of messages under suspicion

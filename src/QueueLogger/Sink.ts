@@ -4,8 +4,9 @@
 import * as Predicate from "effect/Predicate"
 
 /**
- * Takes a line, or several with newlines between, without the last newline. Neither throws: a log that cannot be written stops no mail. What comes after `close`
- * goes nowhere: the number of the descriptor may be that of a connection by then.
+ * `write` takes a line, or several with newlines between, without the last newline. Neither throws: a log that cannot be
+ * written stops no mail. What comes after `close` goes nowhere: the number of the descriptor may be that of a connection by
+ * then.
  */
 export interface Sink {
   readonly write: (lines: string) => void

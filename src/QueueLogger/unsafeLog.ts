@@ -1,5 +1,5 @@
 /**
- * Logs in the middle of synchronous code, to the same loggers as `Effect.log`: the one line of an attempt costs a third.
+ * Logs in the middle of synchronous code, to the same loggers as `Effect.log` and for less: every attempt has a line.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"

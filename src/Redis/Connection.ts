@@ -20,11 +20,11 @@ import type { Argument, Script } from "./Script.ts"
 
 /**
  * How a connection is used. `producer`: a web request waits for it, so it fails fast; `worker`: commands and scripts of
- * the take loop; `blocking`: nothing but the call that waits for an arrival.
+ * the take loop; `blocking`: nothing but the call that waits for an arrival, and the exchange behind it.
  */
 export type Profile = "producer" | "worker" | "blocking"
 
-/** A command in front of a script that runs as soon as it has its reply; neither may take longer than `silence`. */
+/** A command in front of a script that runs as soon as it has its reply; both must be there within `silence`. */
 export interface Wait {
   readonly command: (client: IORedis) => Promise<unknown>
   /** Milliseconds. */

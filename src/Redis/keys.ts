@@ -2,7 +2,6 @@
  * The keys of one queue on Redis: huey's two, and our own. The hash tag of our own names puts them in the same Cluster
  * slot as huey's list, whose name has no braces.
  */
-
 import * as Config from "effect/Config"
 
 /** EDUMFA_JOB_QUEUE_NAME, by default huey's. */

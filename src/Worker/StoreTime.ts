@@ -8,7 +8,7 @@ import * as Monotonic from "../Monotonic.ts"
 export interface StoreTime {
   /** Milliseconds since the epoch. Before the store's first answer by the worker's own clock. */
   readonly now: Effect.Effect<number>
-  /** The same by a clock that is at hand: an effect would cost each attempt as much as a part of it. */
+  /** The same by a clock that is at hand, for what an attempt does without waiting. */
   readonly unsafeNow: (clock: Clock.Clock) => number
   /** The store just said that it is this late. */
   readonly sync: (now: number) => Effect.Effect<void>

@@ -40,7 +40,7 @@ export interface TakeLoop<out R> {
 /** An exchange comes round at least so often, whatever the wake-up does. Milliseconds. */
 const longestWait = 10_000
 
-/** And a little after the wake-up should have come back, which it does not where a store hangs. Milliseconds. */
+/** And a little after the wake-up should have come back, by default after 5 seconds: a store may hang. Milliseconds. */
 const longestSilence = 6_000
 
 /** The shortest wait between two exchanges that have nothing to do: a store that is always due must not spin us. */

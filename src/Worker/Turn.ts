@@ -1,7 +1,6 @@
 /**
  * One turn of the take loop: tells the store what has ended, and starts what it grants.
  */
-
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
