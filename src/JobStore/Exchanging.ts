@@ -39,7 +39,10 @@ export interface Options {
 }
 
 export interface Exchanging {
-  /** `free` and `suspects` as the store's `exchange`; `wait`: behind the wake-up call on this connection, whatever that moved. */
+  /**
+   * `free` and `suspects` as the store's `exchange`; `wait`: behind the wake-up call on this connection, and granting where
+   * that has moved a message.
+   */
   readonly ask: (
     connection: RedisConnection,
     settlements: ReadonlyArray<Settlement>,
@@ -75,7 +78,8 @@ export const make = (options: Options): Exchanging => {
       const now = yield* Monotonic.millis
       const told = unanswered.nonces
       const isGlance = settlements.length + told.length === 0 && quiet.allows(now)
-      const named = { nonce, schedule_offset, unanswered: told.join(" "), quiet: isGlance ? 1 : 0 }
+      const flags = { quiet: isGlance ? 1 : 0, behind: wait === undefined ? 0 : 1 }
+      const named = { nonce, schedule_offset, unanswered: told.join(" "), ...flags }
       const { done, rest } = Settling.encode(settlements, options.scheduleOffset)
       const { buried, grants, ...reply }: Reply = yield* Effect.onError(
         run(exchange, keys, { ...limits, done, free, suspects, ...named }, rest, wait),

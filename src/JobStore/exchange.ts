@@ -23,6 +23,8 @@ import * as Settling from "./Settling.ts"
  * Exchanges whose answers got lost are named in the next one (`unanswered`, nonces with blanks between): what the last three of
  * them granted is taken back at once and does not wait for the end of its leases.
  *
+ * Behind a wake-up call (`behind`) nothing is granted where that has moved no message.
+ *
  * Whatever is written of several messages is written by one command: a call costs Redis more than what it does.
  *
  * A script that fails halfway is not undone. So the types of the keys are checked first, and whatever is taken from a key
@@ -46,7 +48,8 @@ export const exchange = Script.make({
     "seen_cap",
     "seen_age",
     "schedule_offset",
-    "quiet"
+    "quiet",
+    "behind"
   ],
   body: `
 ${glance}
@@ -113,6 +116,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key_inflight, '-inf', now, 'LIMI
 end
 
 ${granting}
+-- Of a wake-up call that Redis refuses nobody hears the answer to what stands behind it.
+if arg_behind == '1' and redis.call('LLEN', key_arrived) == 0 then need = 0 end
 if need > 0 then
   local fresh = redis.call('LLEN', key_arrived) + redis.call('LLEN', key_queue) > 0
   -- The odd one goes to retries in half of the calls, so that one slot serves both kinds.

@@ -65,6 +65,21 @@ describe("JobStore.Redis, an arrival", () => {
     })
   )
 
+  it.scopedLive("is taken by nobody where Redis refuses the wake-up call, whose answer nobody hears", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const { use } = server.connection
+      yield* use((client) => client.call("ACL", "SETUSER", "default", "-blmove"))
+      yield* use((client) => client.lpush("huey.redis.huey", "a"))
+      yield* Effect.gen(function* () {
+        const { arrival, counts, exchange } = yield* JobStore
+        expect((yield* Effect.flip(arrival(2))).detail).toMatch(/NOPERM|permissions/)
+        expect(yield* counts).toMatchObject({ waiting: 1, inHand: 0 })
+        expect((yield* exchange([], 2)).grants.map(text)).toEqual(["a"])
+      }).pipe(Effect.provide(store(server.port)))
+    })
+  )
+
   it.scopedLive("is a hint to exchange where the worker polls", () =>
     Effect.gen(function* () {
       const { port } = yield* RedisServer.make()
