@@ -52,6 +52,8 @@ export interface Exchanging {
   ) => Effect.Effect<Exchange, RedisError>
   /** An answer got lost: what it granted is not taken back yet. */
   readonly isUnanswered: () => boolean
+  /** Redis refused something else: the next exchange tries all that one needs. */
+  readonly doubt: () => void
 }
 
 export const make = (options: Options): Exchanging => {
@@ -72,6 +74,7 @@ export const make = (options: Options): Exchanging => {
 
   return {
     isUnanswered: () => unanswered.nonces.length > 0,
+    doubt: () => quiet.doubt(),
     ask: Effect.fnUntraced(function* ({ run }, settlements, free, suspects, wait) {
       const nonce = yield* random
       const schedule_offset = options.scheduleOffset(yield* Clock.currentTimeMillis)

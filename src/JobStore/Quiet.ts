@@ -34,4 +34,9 @@ export class Quiet {
   whole(now: number): void {
     this.wholeAt = now
   }
+
+  /** Something was refused that a glance does not try: the next exchange is a whole one. */
+  doubt(): void {
+    this.wholeAt = Number.NEGATIVE_INFINITY
+  }
 }

@@ -152,7 +152,11 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
               { worker, lease },
               leases.flatMap(({ id, token }) => [id, token])
             ),
-            storeError
+            (error) => {
+              // An idle worker that polls would not notice that Redis takes no writes any more.
+              exchanging.doubt()
+              return storeError(error)
+            }
           )
         ),
       counts,

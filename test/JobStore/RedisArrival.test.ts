@@ -119,4 +119,19 @@ describe("JobStore.Redis, an exchange with nothing to take", () => {
       }).pipe(Effect.provide(store(server.port)))
     })
   )
+
+  it.scopedLive("tries all that it needs once a sign of life was refused", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const { use } = server.connection
+      yield* Effect.gen(function* () {
+        const { exchange, extend } = yield* JobStore
+        yield* exchange([], 8)
+        yield* use((client) => client.call("REPLICAOF", "127.0.0.1", "1"))
+        yield* exchange([], 8)
+        expect((yield* Effect.flip(extend([]))).detail).toContain("READONLY")
+        expect((yield* Effect.flip(exchange([], 8))).detail).toContain("READONLY")
+      }).pipe(Effect.provide(store(server.port, Option.none())))
+    })
+  )
 })
