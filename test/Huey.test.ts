@@ -311,7 +311,7 @@ describe("config", () => {
         EDUMFA_JOB_QUEUE_UTC: "false",
         EDUMFA_QUEUE_WORKER_SIGNING_SECRET: "correct horse",
         EDUMFA_QUEUE_WORKER_SIGNING_SALT: "salt",
-        EDUMFA_QUEUE_WORKER_TIME_ZONE: "europe/berlin"
+        EDUMFA_QUEUE_WORKER_TIME_ZONE: "Europe/Berlin"
       })
       expect(options).toEqual(
         Either.right({

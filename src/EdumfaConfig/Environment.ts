@@ -52,11 +52,22 @@ const readSecret = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, name:
 /** The ambient ConfigProvider as environment: the variables of the process unless a test puts another in its place. */
 export const make: Effect.Effect<Environment, never, FileSystem.FileSystem> = Effect.configProviderWith((provider) =>
   Effect.map(FileSystem.FileSystem, (fs) => {
-    const variable = (name: string) =>
+    const look = (name: string) =>
       Effect.mapError(
         provider.load(Config.option(Config.string(name))),
         (cause) => new EdumfaConfigError({ reason: "Unreadable", detail: `environment: ${name} cannot be read`, cause })
       ).pipe(Effect.map(Option.filter((text) => isGiven(name, text))))
+    // Most are asked for again and again, and none changes.
+    const known = new Map<string, Option.Option<string>>()
+    const variable = (name: string) =>
+      Effect.suspend(() => {
+        const found = known.get(name)
+        return found === undefined
+          ? Effect.tap(look(name), (it) => {
+              known.set(name, it)
+            })
+          : Effect.succeed(found)
+      })
 
     const find = Effect.fnUntraced(function* (key: string) {
       const direct = yield* variable(key)

@@ -198,5 +198,15 @@ export const make = (
     }
   })
 
-  return { source, product, nameOf, find, refused, checkQueueKeys }
+  // For each key of the connection it is asked: once is enough, for nothing changes of file and environment.
+  let isChecked = false
+  const checkOnce = Effect.suspend(() =>
+    isChecked
+      ? Effect.void
+      : Effect.tap(checkQueueKeys, () => {
+          isChecked = true
+        })
+  )
+
+  return { source, product, nameOf, find, refused, checkQueueKeys: checkOnce }
 }

@@ -115,8 +115,7 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
     yield* Effect.addFinalizer(() => Effect.suspend(() => (isWorker ? stop : Effect.void)))
     const blocking = yield* redis.connect("blocking")
     const lease = Duration.toMillis(options.lease)
-    const ask = (...[connection, settlements, free, suspects, wait]: Parameters<typeof exchanging.ask>) =>
-      Effect.mapError(exchanging.ask(connection, settlements, free, suspects, wait), storeError)
+    const ask = (...args: Parameters<typeof exchanging.ask>) => Effect.mapError(exchanging.ask(...args), storeError)
 
     const wait = Option.map(options.block, (seconds) => Arrival.make(keys, seconds))
     const arrival = (free: number): Effect.Effect<Exchange | undefined, JobStoreError> =>

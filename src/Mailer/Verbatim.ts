@@ -29,8 +29,8 @@ const plainAddress = /^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[a-z0-9-]+(?:\.[a-z
 /** Words that stand without quotes. */
 const plainPhrase = /^(?:\w+(?: \w+)*)?$/
 
-/** ASCII without what an encoded word begins with, and without blanks that might be folded away. */
-const plainSubject = /^[!-<>-~]+(?: [!-<>-~]+)*$/
+/** ASCII without quotes, which nodemailer encodes, what an encoded word begins with, and blanks that might be folded away. */
+const plainSubject = /^[!#-<>-~]+(?: [!#-<>-~]+)*$/
 
 /** Lines that need no encoding, by RFC 5322 2.1.1 and by nodemailer's measure. */
 const plainText = /^(?:[\t -~]{0,76}(?:\r\n|$))*$/

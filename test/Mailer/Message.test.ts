@@ -84,11 +84,14 @@ describe("build", () => {
         FastCheck.stringMatching(/^[ -~]{0,80}$/),
         FastCheck.stringMatching(/^\w{1,12}( \w{1,12}){0,6}$/)
       ),
+      FastCheck.option(FastCheck.stringMatching(/^["-~]{1,6}( [!-~]{1,6}){0,3}$/), { nil: undefined }),
       FastCheck.constantFrom("plain" as const, "html" as const),
       FastCheck.constantFrom("mfa", "m.f-a", "m..f", "m+f_a", "m'f", '"m f"', `m${"f".repeat(60)}`)
     ],
-    ([body, phrase, mimetype, local]) =>
+    ([body, phrase, short, mimetype, local]) =>
       Effect.gen(function* () {
+        // One of its own: a phrase with a quote has the whole mail composed by nodemailer.
+        const subject = short ?? phrase
         const sender = { phrase, address: `${local}@example.org`, domain: "example.org", smtpUtf8: false }
         const ours = yield* build("1", {
           body,
@@ -96,14 +99,14 @@ describe("build", () => {
           from: Option.some(sender),
           to: [{ phrase: "", address: `${local}@example.org`, domain: "example.org", smtpUtf8: false }],
           replyTo: [sender],
-          subject: phrase
+          subject
         })
         const mailbox = { name: phrase, address: sender.address }
         const theirs = new MailComposer({
           from: mailbox,
           to: [{ name: "", address: sender.address }],
           replyTo: [mailbox],
-          subject: phrase,
+          subject,
           messageId: "<1@example.org>",
           date: new Date(0),
           headers: { Precedence: "bulk", "Auto-Submitted": "auto-generated" },

@@ -9,7 +9,7 @@ import * as SwallowingProxy from "../Redis/SwallowingProxy.ts"
 import * as OnRedis from "../services/OnRedis.ts"
 import * as RedisServer from "../services/RedisServer.ts"
 
-describe("a worker behind a network that swallows", () => {
+describe("a worker behind a network that swallows", { concurrent: true }, () => {
   for (const what of ["requests", "replies", "all"] as const) {
     it.scopedLive(
       `${what}: it takes again within two seconds, and loses nothing`,

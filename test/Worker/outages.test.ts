@@ -134,7 +134,7 @@ const causes: ReadonlyArray<Cause> = [
   }
 ]
 
-describe("a worker survives", () => {
+describe("a worker survives", { concurrent: true }, () => {
   for (const cause of causes) {
     it.scopedLive(
       cause.name,

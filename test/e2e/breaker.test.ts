@@ -55,7 +55,7 @@ const enqueue = (port: number, definition: SmtpServer, count: number) =>
 
 const recipients = (count: number) => Array.from({ length: count }, (_, index) => `u${index}@example.org`).sort()
 
-describe("a mail server that refuses the password", () => {
+describe("a mail server that refuses the password", { concurrent: true }, () => {
   it.scopedLive(
     "sees four logins within ten minutes of three workers with 2000 mails, which arrive once it is right",
     () =>
@@ -102,7 +102,7 @@ describe("a mail server that refuses the password", () => {
   )
 })
 
-describe("the command", () => {
+describe("the command", { concurrent: true }, () => {
   it.scopedLive(
     "tries a refused login once in a minute, though there are two workers and one starts anew",
     () =>
@@ -167,7 +167,7 @@ const silentServer = Effect.acquireRelease(
   ({ close }) => Effect.sync(close)
 )
 
-describe("a mail server that does not answer", () => {
+describe("a mail server that does not answer", { concurrent: true }, () => {
   it.scopedLive(
     "leaves half of the slots to the mails of another, though all that waits is for it",
     () =>
@@ -191,7 +191,7 @@ describe("a mail server that does not answer", () => {
   )
 })
 
-describe("a mail server that is silent after the final dot", () => {
+describe("a mail server that is silent after the final dot", { concurrent: true }, () => {
   it.scopedLive("leaves half of the slots to the mails of another", () =>
     Effect.gen(function* () {
       const redis = yield* RedisServer.make()

@@ -60,7 +60,7 @@ const problemsOf = (stderr: string) =>
     .filter((line) => line !== "")
     .map((line) => line.replace(/^edumfa-queue-huey: /, ""))
 
-describe("check", () => {
+describe("check", { concurrent: true }, () => {
   it.scopedLive("finds nothing wrong where nothing is, by TLS and login with each mail server of waiting mails", () =>
     Effect.gen(function* () {
       const redis = yield* RedisServer.make()

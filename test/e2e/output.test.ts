@@ -24,7 +24,7 @@ const shell = (line: string, cwd: string) =>
 
 const lost = (reason: string) => `edumfa-queue-huey: stdout cannot be written (${reason})\n`
 
-describe("a worker whose log cannot be written", { timeout: 30_000 }, () => {
+describe("a worker whose log cannot be written", { concurrent: true, timeout: 30_000 }, () => {
   it.scopedLive.each([
     ["a file that may grow no longer", "-l q.log", "q\\.log cannot be written \\(EFBIG\\)"],
     ["stdout on a full disk", "-l - >/dev/full", "on descriptor 1 cannot be written \\(ENOSPC\\)"]
@@ -52,7 +52,10 @@ describe("a worker whose log cannot be written", { timeout: 30_000 }, () => {
   )
 })
 
-describe("an answer that cannot be written ends the command with 1 and a line on stderr", { timeout: 30_000 }, () => {
+describe("an answer that cannot be written ends the command with 1 and a line on stderr", {
+  concurrent: true,
+  timeout: 30_000
+}, () => {
   it.live.each(["check", "check --json", "drain", "drain --json", "--help", "--version", "drain --help"])(
     "of %s on a full disk",
     (args) =>

@@ -58,7 +58,7 @@ const ahead = 8
 /** How late a job may be on a busy machine. */
 const punctual = 2
 
-describe("the schedule", { timeout: 40_000 }, () => {
+describe("the schedule", { concurrent: true, timeout: 40_000 }, () => {
   it.scopedLive("is read as a Python worker in Berlin wrote it, by a worker in New York that is told so", () =>
     Effect.gen(function* () {
       const { log, message, next, use, worker } = yield* site

@@ -24,7 +24,7 @@ const busy = (more: string) =>
     return { cwd, held, log: join(cwd, "edumfa-queue.log"), redis, slow, worker }
   })
 
-describe("the command", () => {
+describe("the command", { concurrent: true }, () => {
   for (const [first, second] of [
     ["SIGTERM", "SIGTERM"],
     ["SIGINT", "SIGTERM"],

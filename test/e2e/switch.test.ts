@@ -24,7 +24,7 @@ const subjectsAt = (server: Effect.Effect.Success<ReturnType<typeof SmtpServer.m
 /** What `drain --json` says. */
 const drained = (stdout: string): unknown => JSON.parse(stdout)
 
-describe("the way back to a Python worker", () => {
+describe("the way back to a Python worker", { concurrent: true }, () => {
   it.scopedLive(
     "loses none of 1000 messages, and doubles none, where a worker is stopped in the middle",
     () =>
@@ -175,7 +175,7 @@ describe("the way back to a Python worker", () => {
   )
 })
 
-describe("a Python worker and ours on one queue", () => {
+describe("a Python worker and ours on one queue", { concurrent: true }, () => {
   it.scopedLive(
     "perform each of 1000 jobs once",
     () =>

@@ -12,7 +12,7 @@ import * as SmtpServer from "../services/SmtpServer.ts"
 
 const lease = "EDUMFA_QUEUE_WORKER_LEASE = 2\nEDUMFA_QUEUE_WORKER_GRACE = 1"
 
-describe("a worker that was frozen longer than its lease", () => {
+describe("a worker that was frozen longer than its lease", { concurrent: true }, () => {
   it.scopedLive("settles nothing of the job that another one has done meanwhile", () =>
     Effect.gen(function* () {
       const redis = yield* RedisServer.make()
@@ -75,7 +75,7 @@ describe("a worker that was frozen longer than its lease", () => {
   )
 })
 
-describe("a worker whose clock is set by an hour", () => {
+describe("a worker whose clock is set by an hour", { concurrent: true }, () => {
   for (const [name, jump] of [
     ["forward", 3_600_000],
     ["back", -3_600_000]
