@@ -191,6 +191,8 @@ const live = (process: Process, read: Read, settings: Settings) =>
     (worker) => Fiber.interrupt(worker)
   ).pipe(
     Effect.catchTag("JobStoreError", (error) => remedied(error, settings.nameOf)),
+    // Where the log is a stream it stands beside the line on stderr.
+    Effect.tapError((error) => Effect.when(Effect.logError(error.message), () => settings.log.target === "File")),
     Effect.provide(QueueLogger.layer(settings.log))
   )
 

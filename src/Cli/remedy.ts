@@ -29,7 +29,8 @@ const remedyOf = (cause: unknown, nameOf: (key: string) => string): string => {
     case "ReadOnly":
       return `; name the primary, write ${key} = 'redis://host:port/db'`
     default:
-      return ""
+      // 16 databases unless Redis' own configuration says otherwise.
+      return cause.detail.includes("DB index is out of range") ? `; write ${key} = 'redis://host:port/0'` : ""
   }
 }
 

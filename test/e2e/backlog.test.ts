@@ -33,6 +33,8 @@ describe("the first start on an old backlog", () => {
         `edumfa-queue-huey: ${count} messages wait that no worker of this kind has ever taken from; ` +
           "--backlog bury makes dead letters of them, --backlog send mails them however old they are\n"
       )
+      // Whoever has only the log to look at finds why no worker runs.
+      yield* Command.logged(join(cwd, "edumfa-queue.log"), /\[ERROR\]\[edumfa-queue:0\] 1001 messages wait/)
       expect(yield* list).toEqual(before)
       expect(yield* redis.connection.use((client) => client.keys("*"))).toEqual(["huey.redis.huey"])
       expect(yield* mailServer.connections).toBe(0)

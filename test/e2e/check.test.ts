@@ -329,7 +329,7 @@ ${keyFile}
   )
 
   it.scopedLive(
-    "finds a replica that takes no writes, and a user that may not write, though all can be looked at",
+    "finds a replica that takes no writes, a database that is not there, and a user that may not write",
     () =>
       Effect.gen(function* () {
         const primary = yield* RedisServer.make()
@@ -347,6 +347,14 @@ ${keyFile}
         expect(said).toContainEqual(expect.stringMatching(/^waiting {9}1, /))
         expect(problemsOf(stderr)).toEqual([
           "Redis answers READONLY You can't write against a read only replica; name the primary, write EDUMFA_JOB_QUEUE_URL = 'redis://host:port/db'"
+        ])
+        // A database that Redis does not have can not even be looked at.
+        const far = yield* Command.run(["check", "--config", "edumfa.cfg"], {
+          cwd,
+          env: { EDUMFA_JOB_QUEUE_URL: `redis://127.0.0.1:${primary.port}/99` }
+        })
+        expect(problemsOf(far.stderr)).toEqual([
+          "Redis answers ERR DB index is out of range; write EDUMFA_JOB_QUEUE_URL = 'redis://host:port/0'"
         ])
         // A user who may only read is no better.
         yield* primary.connection.use((client) =>
