@@ -22,7 +22,7 @@ const site = Effect.gen(function* () {
   return { redis, mailServer, cwd, list }
 })
 
-describe("the first start on an old backlog", () => {
+describe("the first start on an old backlog", { concurrent: true }, () => {
   it.scopedLive("takes nothing, says how many wait, and ends with 2", () =>
     Effect.gen(function* () {
       const { cwd, list, mailServer, redis } = yield* site

@@ -13,7 +13,7 @@ import * as SmtpServer from "../services/SmtpServer.ts"
 
 const cfg = (name: string) => fileURLToPath(new URL(`../fixtures/edumfa-cfg/${name}.cfg`, import.meta.url))
 
-describe("the command, given bad input, says so in one line and ends with 2", () => {
+describe("the command, given bad input, says so in one line and ends with 2", { concurrent: true }, () => {
   const cases: ReadonlyArray<readonly [what: string, args: ReadonlyArray<string>, line: string]> = [
     [
       "an unknown class",
@@ -78,7 +78,7 @@ describe("the command, given bad input, says so in one line and ends with 2", ()
   }
 })
 
-describe("the command", () => {
+describe("the command", { concurrent: true }, () => {
   it.scopedLive("shows its version and its options", () =>
     Effect.gen(function* () {
       const cwd = yield* Command.directory()

@@ -27,7 +27,7 @@ const endsOf = (stdout: string) =>
     ?.split("\n")
     .map((line) => line.trim().replace(/ +/, " "))
 
-describe("the demonstration", () => {
+describe("the demonstration", { concurrent: true }, () => {
   it.scopedLive(
     "follows every mail to its end in memory",
     () =>

@@ -54,7 +54,7 @@ const site = Effect.gen(function* () {
 /** The messages of a log, without time and place. */
 const messages = (text: string) => [...text.matchAll(/^\[[^\]]*\]\[\d+\]\[\d+\]\[(\w+)\]\[[^\]]*\] (.*)$/gm)]
 
-describe("privacyidea-queue-huey", () => {
+describe("privacyidea-queue-huey", { concurrent: true }, () => {
   /** The command as npm installs it: a link by its name. */
   const called = (cwd: string) => {
     const link = join(cwd, "privacyidea-queue-huey")
@@ -147,7 +147,7 @@ describe("privacyidea-queue-huey", () => {
   )
 })
 
-describe("edumfa-queue-huey", () => {
+describe("edumfa-queue-huey", { concurrent: true }, () => {
   it.scopedLive("starts on the container's file with what the environment gives, and logs to stderr", () =>
     Effect.gen(function* () {
       const { edumfa, login, open, plain, push, redis } = yield* site
