@@ -27,7 +27,7 @@ describe("a text in slices", () => {
       Effect.gen(function* () {
         expect(yield* Encoded.withCrlf(text, slice)).toBe(text.replaceAll(/\r\n|\r|\n/g, "\r\n"))
       }),
-    { fastCheck: { numRuns: 500 } }
+    { fastCheck: { numRuns: 200 } }
   )
 
   it.effect.prop(
@@ -42,7 +42,7 @@ describe("a text in slices", () => {
           expect(yield* Encoded.encode(text, "base64", slice)).toBe(base64.wrap(base64.encode(text)))
         }
       }),
-    { fastCheck: { numRuns: 1_000 } }
+    { fastCheck: { numRuns: 300 } }
   )
 
   it.effect("is as the whole also where it has many slices, and lets others run between them", () =>

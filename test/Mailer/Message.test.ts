@@ -120,6 +120,6 @@ describe("build", () => {
         })
         expect(ours).toBe(String(yield* Effect.promise(() => theirs.compile().build())))
       }),
-    { fastCheck: { numRuns: 1_000 } }
+    { fastCheck: { numRuns: 400 } }
   )
 })
