@@ -64,11 +64,11 @@ const inspect = (given: Given, asking: Set<string>) =>
         ? undefined
         : yield* Effect.either(Effect.provide(Waiting.look(codec, jobs, firstBacklog), store))
     asking.delete("Redis")
-    if (looked !== undefined && Either.isLeft(looked)) problems.push(withRemedy(looked.left, settings.nameOf))
+    if (looked !== undefined && Either.isLeft(looked)) problems.push(withRemedy(looked.left, settings.urlKey))
     const waiting = looked === undefined ? undefined : Option.getOrUndefined(Either.getRight(looked))
     // Who reads there learns nothing of it, and a worker would take nothing.
     if (waiting !== undefined && Option.isSome(waiting.unwritable)) {
-      problems.push(withRemedy(waiting.unwritable.value, settings.nameOf))
+      problems.push(withRemedy(waiting.unwritable.value, settings.urlKey))
     }
     problems.push(...(waiting?.problems ?? []))
     notes.push(...(waiting?.notes ?? []))

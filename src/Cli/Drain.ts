@@ -5,7 +5,7 @@ import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as EdumfaConfig from "../EdumfaConfig.ts"
+import type * as EdumfaConfig from "../EdumfaConfig.ts"
 import * as ConfiguredStore from "../JobStore/Configured.ts"
 import type { Drained, WorkersAlive } from "../JobStore/Drained.ts"
 import { JobStore, type JobStoreError, type NoQueue } from "../JobStore.ts"
@@ -13,7 +13,7 @@ import * as Configuration from "./configuration.ts"
 import { type Given, has } from "./Given.ts"
 import { config, json, type Option, type Synopsis } from "./Option.ts"
 import * as Progress from "./progress.ts"
-import { remedied } from "./remedy.ts"
+import { remedied, urlKey } from "./remedy.ts"
 
 const force = {
   long: "force",
@@ -72,7 +72,7 @@ export const run = (
   FileSystem.FileSystem
 > =>
   Effect.gen(function* () {
-    const { nameOf } = yield* EdumfaConfig.EdumfaConfig
+    const key = yield* urlKey
     const layer = yield* ConfiguredStore.choose
     yield* Effect.gen(function* () {
       const store = yield* JobStore
@@ -110,6 +110,6 @@ export const run = (
       if (held > 0) return yield* new HeldAgain({ left: held })
     }).pipe(
       Effect.provide(layer),
-      Effect.catchTag("JobStoreError", (error) => remedied(error, nameOf))
+      Effect.catchTag("JobStoreError", (error) => remedied(error, key))
     )
   }).pipe(Effect.provide(Configuration.layer(given, name)))

@@ -26,7 +26,7 @@ import * as Worker from "../Worker.ts"
 import * as Configuration from "./configuration.ts"
 import { type Given, value } from "./Given.ts"
 import * as Options from "./options.ts"
-import { remedied } from "./remedy.ts"
+import { remedied, urlKey } from "./remedy.ts"
 import * as Zone from "./zone.ts"
 
 /** What belongs to the process and not to the program. */
@@ -75,8 +75,8 @@ interface Settings {
   readonly notes: ReadonlyArray<string>
   /** What may be wrong with them, a line each. */
   readonly doubts: ReadonlyArray<string>
-  /** A key as the configuration calls it. */
-  readonly nameOf: (key: string) => string
+  /** The key that names Redis, as the configuration calls it. */
+  readonly urlKey: string
   readonly store: Layer.Layer<JobStore>
   readonly mailer: Layer.Layer<Mailer>
   /** The jobs this command knows. */
@@ -106,7 +106,7 @@ const readSettings = Effect.fnUntraced(function* (
   EdumfaConfig.EdumfaConfigError | NoQueue,
   EdumfaConfig.EdumfaConfig | FileSystem.FileSystem
 > {
-  const { get, nameOf, notes, source } = yield* EdumfaConfig.EdumfaConfig
+  const { get, notes, source } = yield* EdumfaConfig.EdumfaConfig
   const store = yield* ConfiguredStore.choose
   const level = yield* get(QueueLogger.config)
   const zone = yield* get(TimeZone.config)
@@ -130,7 +130,7 @@ const readSettings = Effect.fnUntraced(function* (
       ...noEffect(given)
     ],
     doubts: yield* Zone.doubts,
-    nameOf,
+    urlKey: yield* urlKey,
     store,
     mailer: Layer.provide(mailer, breakers),
     jobs: Job.jobs(SendEmail.make(yield* get(SendEmail.config))),
@@ -190,7 +190,7 @@ const live = (process: Process, read: Read, settings: Settings) =>
     // A race does not wait for its loser; this waits until the worker has drained.
     (worker) => Fiber.interrupt(worker)
   ).pipe(
-    Effect.catchTag("JobStoreError", (error) => remedied(error, settings.nameOf)),
+    Effect.catchTag("JobStoreError", (error) => remedied(error, settings.urlKey)),
     // Where the log is a stream it stands beside the line on stderr.
     Effect.tapError((error) => Effect.when(Effect.logError(error.message), () => settings.log.target === "File")),
     Effect.provide(QueueLogger.layer(settings.log))

@@ -1,8 +1,24 @@
 /**
  * What an operator does about a store that does not let a command do its work.
  */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { EdumfaConfig } from "../EdumfaConfig.ts"
 import { JobStoreError } from "../JobStore.ts"
 import { RedisError } from "../Redis/RedisError.ts"
+
+const serverKey = "EDUMFA_JOB_QUEUE_URL"
+
+const workerKey = "EDUMFA_QUEUE_WORKER_REDIS_URL"
+
+/** The key that names the Redis of a worker, as the product calls it: the worker's own where that is given. */
+export const urlKey: Effect.Effect<string, never, EdumfaConfig> = Effect.flatMap(EdumfaConfig, ({ get, nameOf }) =>
+  Effect.match(get(Config.option(Config.string(workerKey))), {
+    onFailure: () => nameOf(serverKey),
+    onSuccess: (own) => nameOf(Option.isSome(own) ? workerKey : serverKey)
+  })
+)
 
 /** By the words of a {@link RedisError} about TLS. */
 const tlsRemedy = (detail: string, key: string): string => {
@@ -12,9 +28,8 @@ const tlsRemedy = (detail: string, key: string): string => {
   return ""
 }
 
-const remedyOf = (cause: unknown, nameOf: (key: string) => string): string => {
+const remedyOf = (cause: unknown, key: string): string => {
   if (!(cause instanceof RedisError)) return ""
-  const key = nameOf("EDUMFA_JOB_QUEUE_URL")
   switch (cause.reason) {
     case "Tls":
       return tlsRemedy(cause.detail, key)
@@ -34,12 +49,12 @@ const remedyOf = (cause: unknown, nameOf: (key: string) => string): string => {
   }
 }
 
-/** The error in a line with what to write, keys called by `nameOf`. */
-export const withRemedy = ({ cause, message }: JobStoreError, nameOf: (key: string) => string): string =>
-  `${message}${remedyOf(cause, nameOf)}`
+/** The error in a line with what to write; `key` is the one that {@link urlKey} finds. */
+export const withRemedy = ({ cause, message }: JobStoreError, key: string): string =>
+  `${message}${remedyOf(cause, key)}`
 
 /** The same as an error. */
-export const remedied = (error: JobStoreError, nameOf: (key: string) => string): JobStoreError => {
+export const remedied = (error: JobStoreError, key: string): JobStoreError => {
   const { cause, reason } = error
-  return new JobStoreError({ reason, detail: withRemedy(error, nameOf), cause })
+  return new JobStoreError({ reason, detail: withRemedy(error, key), cause })
 }

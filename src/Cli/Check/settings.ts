@@ -22,6 +22,7 @@ import type * as Mailer from "../../Mailer.ts"
 import * as QueueLogger from "../../QueueLogger.ts"
 import * as SendEmail from "../../SendEmail.ts"
 import * as Worker from "../../Worker.ts"
+import { urlKey } from "../remedy.ts"
 import * as Zone from "../zone.ts"
 
 /** What could be read; undefined: something about it is wrong. */
@@ -32,8 +33,8 @@ export interface Settings {
   readonly product: Product
   /** How it was read, one line each. */
   readonly notes: ReadonlyArray<string>
-  /** A key as it is called there. */
-  readonly nameOf: (key: string) => string
+  /** The key that names Redis, as it is called there. */
+  readonly urlKey: string
   readonly store: Layer.Layer<JobStore> | undefined
   readonly probe: Layer.Layer<Probe.Probe> | undefined
   readonly codec: Huey.Codec | undefined
@@ -87,7 +88,7 @@ export const read: Effect.Effect<Settings, never, EdumfaConfig | FileSystem.File
     source,
     product,
     notes: [...notes, ...doubts],
-    nameOf,
+    urlKey: yield* urlKey,
     store,
     probe: probe === undefined ? undefined : Layer.provide(probe, breakers),
     codec: worker?.codec,
