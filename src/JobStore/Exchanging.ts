@@ -57,8 +57,7 @@ export interface Exchanging {
 }
 
 export const make = (options: Options): Exchanging => {
-  const { random } = options
-  const keys = { ...options.keys }
+  const { keys, random } = options
   const limits = {
     lease: Duration.toMillis(options.lease),
     suspect_from: suspectFrom,
@@ -84,7 +83,7 @@ export const make = (options: Options): Exchanging => {
       const flags = { quiet: isGlance ? 1 : 0, behind: wait === undefined ? 0 : 1 }
       const named = { nonce, schedule_offset, unanswered: told.join(" "), ...flags }
       const { done, rest } = Settling.encode(settlements, options.scheduleOffset)
-      const { buried, grants, ...reply }: Reply = yield* Effect.onError(
+      const { buried, ...reply }: Reply = yield* Effect.onError(
         run(exchange, keys, { ...limits, done, free, suspects, ...named }, rest, wait),
         () => Effect.sync(() => unanswered.add(nonce, wait && now + wait.silence))
       )
@@ -92,7 +91,6 @@ export const make = (options: Options): Exchanging => {
       if (!isGlance) quiet.whole(now)
       return {
         ...reply,
-        grants: grants.map(({ id, token, ...rest }) => ({ lease: { id, token }, ...rest })),
         buried: buried.map((held) => ({ letter: poison(held), bytes: held.bytes }))
       } satisfies Exchange
     })

@@ -2,6 +2,7 @@
  * The answer of the script of the take loop.
  */
 import * as Either from "effect/Either"
+import type { Grant } from "../JobStore.ts"
 import { numbers } from "./custody.ts"
 
 /** A row of a reply: numbers as numbers, all else as bytes. */
@@ -12,7 +13,7 @@ const rows = (value: unknown): ReadonlyArray<Row> | undefined =>
 
 const text = (value: unknown): string | undefined => (Buffer.isBuffer(value) ? value.toString("latin1") : undefined)
 
-/** A grant or a burial as the script answers it. */
+/** A burial as the script answers it. */
 interface Held {
   readonly id: string
   readonly token: string
@@ -32,24 +33,24 @@ const buriedRow = (row: Row): Held => ({
 })
 
 /** Grants: of each a line `id token deliveries attempts firstTakenAt` in one text, and its message. */
-const granted = (text: string | undefined, bodies: unknown): ReadonlyArray<Held> | undefined => {
+const granted = (text: string | undefined, bodies: unknown): ReadonlyArray<Grant> | undefined => {
   const heads = text === undefined || text === "" ? [] : text.split("\n")
   if (text === undefined || !Array.isArray(bodies) || bodies.length !== heads.length) return undefined
-  const grants: Array<Held> = []
+  const grants: Array<Grant> = []
   for (const [index, head] of heads.entries()) {
     const bytes: unknown = bodies[index]
     const [id, token, deliveries, attempts, firstTakenAt] = head.split(" ")
     if (!(bytes instanceof Uint8Array) || id === undefined || token === undefined) return undefined
     const numbers = { deliveries: Number(deliveries), attempts: Number(attempts), firstTakenAt: Number(firstTakenAt) }
     if (Number.isNaN(numbers.deliveries + numbers.attempts + numbers.firstTakenAt)) return undefined
-    grants.push({ id, token, ...numbers, bytes })
+    grants.push({ lease: { id, token }, ...numbers, bytes })
   }
   return grants
 }
 
 export interface Reply {
   readonly settled: ReadonlyArray<boolean>
-  readonly grants: ReadonlyArray<Held>
+  readonly grants: ReadonlyArray<Grant>
   readonly buried: ReadonlyArray<Held>
   readonly duplicates: number
   readonly nextDueIn: number | undefined

@@ -2,7 +2,7 @@
  * What a store on Redis should hold, worked out by hand from what it was asked and what it answered. Where it may choose
  * (retries or fresh messages first) the model takes its choice, and says whether it was allowed.
  */
-import { type Lease, maxDeliveries, type Settlement, suspectFrom } from "../../../src/JobStore.ts"
+import { type Grant, type Lease, maxDeliveries, type Settlement, suspectFrom } from "../../../src/JobStore.ts"
 import type { Held } from "./Real.ts"
 
 /** A message from its first grant to its end. */
@@ -140,9 +140,7 @@ export interface Exchanged {
   readonly free: number
   readonly reply: {
     readonly settled: ReadonlyArray<boolean>
-    readonly grants: ReadonlyArray<
-      Lease & { readonly deliveries: number; readonly attempts: number; readonly bytes: Uint8Array }
-    >
+    readonly grants: ReadonlyArray<Pick<Grant, "lease" | "deliveries" | "attempts" | "bytes">>
     readonly buried: ReadonlyArray<unknown>
     readonly duplicates: number
   }
@@ -173,7 +171,8 @@ export const exchange = (model: Model, { free, lost, reply, settlements, worker 
   const leases: Array<Lease> = []
   const suspects = reply.grants.filter(({ deliveries }) => deliveries >= suspectFrom).length
   if (suspects > 1) fail("granted under suspicion", "at most one", suspects)
-  for (const { attempts, bytes, deliveries, id, token } of reply.grants) {
+  for (const { attempts, bytes, deliveries, lease } of reply.grants) {
+    const { id, token } = lease
     // Not even one that was granted before Redis fell back: its holder would settle a job that is not its own.
     const known = model.clients.some(({ grants }) => grants.some((it) => it.id === id && it.token === token))
     same("a lease that was granted before", false, known)
@@ -191,7 +190,7 @@ export const exchange = (model: Model, { free, lost, reply, settlements, worker 
     held.over = false
     const { deliveries: delivered, attempts: failed } = held
     same("grant", [held.bytes, delivered, failed], [Buffer.from(bytes).toString(), deliveries, attempts])
-    leases.push({ id, token })
+    leases.push(lease)
   }
   // Resends in front of no fresh message are left out too, while there is a free slot.
   while (duplicates < reply.duplicates) {

@@ -37,8 +37,7 @@ const Reply = Schema.Struct({
   settled: Schema.Array(Schema.Boolean),
   grants: Schema.Array(
     Schema.Struct({
-      id: Schema.String,
-      token: Schema.String,
+      lease: Schema.Struct({ id: Schema.String, token: Schema.String }),
       deliveries: Schema.Number,
       attempts: Schema.Number,
       firstTakenAt: Schema.Number,
