@@ -2,12 +2,12 @@
  * A tree of Python's `email.mime` objects, as eduMFA enqueues a notification with a QR image, and the bytes it stands for.
  */
 import * as Either from "effect/Either"
+import * as Lines from "../Lines.ts"
 import * as EmailClasses from "./EmailClasses.ts"
 import { limits } from "./limits.ts"
 import * as ContentType from "./MimeTree/ContentType.ts"
 import * as Field from "./MimeTree/Field.ts"
 import * as Leaf from "./MimeTree/Leaf.ts"
-import * as Lines from "./MimeTree/Lines.ts"
 import * as Part from "./MimeTree/Part.ts"
 import * as Text from "./MimeTree/Text.ts"
 import { Instance } from "./PickleValue.ts"

@@ -1,7 +1,9 @@
 /**
  * A body that was made elsewhere as MIME: its own header block is read strictly, and only what describes the body is kept.
  */
+import { isAscii } from "node:buffer"
 import * as Either from "effect/Either"
+import * as Lines from "../Lines.ts"
 
 /** A MIME entity without the headers of a mail. */
 export interface Mime {
@@ -25,18 +27,12 @@ export interface Field {
   readonly text: string
 }
 
-/** RFC 5322 2.1.1, without CRLF. A longer line may be cut by any server on the way, and then means something else. */
-const maxLine = 998
-
 /** RFC 5322 2.2: a name, a colon, no controls but tabs; a folded line holds more than white space. */
 const first = /^([!-9;-~]+):[\t -~\u0080-\u00ff]*$/
 const folded = /^[\t ]+[!-~\u0080-\u00ff][\t -~\u0080-\u00ff]*$/
 
 /** What describes a body (RFC 2045 3); every other header is the mail's, and the mail has its own. */
 const isAboutBody = (name: string): boolean => name === "mime-version" || /^content-[a-z-]+$/.test(name)
-
-const CR = 0x0d
-const LF = 0x0a
 
 /** Splits a message with CRLF after each line. None of the header: there is no empty line, or it is the first. */
 const split = (text: string): readonly [header: string, content: string] => {
@@ -58,45 +54,12 @@ const readFields = (block: string): Either.Either<ReadonlyArray<Field>, BlockFau
   return Either.right(fields)
 }
 
-/** Octets with CRLF for each of their line breaks, of which so many are CR or LF alone. */
-const withCrlf = (bytes: Uint8Array, alone: number): Buffer => {
-  if (alone === 0) return Buffer.from(bytes)
-  const octets = Buffer.allocUnsafe(bytes.length + alone)
-  let length = 0
-  for (let index = 0; index < bytes.length; index++) {
-    const octet = bytes[index] ?? 0
-    if (octet !== CR && octet !== LF) {
-      octets[length++] = octet
-      continue
-    }
-    if (octet === CR && bytes[index + 1] === LF) index++
-    octets[length++] = CR
-    octets[length++] = LF
-  }
-  return octets
-}
-
-/** Reads lines with any ends. In one pass, for patterns take seconds where there are millions of lines. */
+/** Reads lines with any ends. */
 const readLines = (bytes: Uint8Array): Either.Either<Buffer, MimeFault> => {
-  let alone = 0
-  let longest = 0
-  let all = 0
-  let hasNul = false
-  let start = 0
-  for (let index = 0; index < bytes.length; index++) {
-    const octet = bytes[index] ?? 0
-    all |= octet
-    if (octet === 0) hasNul = true
-    if (octet !== CR && octet !== LF) continue
-    longest = Math.max(longest, index - start)
-    if (octet === CR && bytes[index + 1] === LF) index++
-    else alone++
-    start = index + 1
-  }
-  longest = Math.max(longest, bytes.length - start)
-  if (hasNul) return Either.left("NUL")
-  if (all > 0x7f) return Either.left("not 7-bit")
-  return longest > maxLine ? Either.left("line too long") : Either.right(withCrlf(bytes, alone))
+  if (bytes.includes(0)) return Either.left("NUL")
+  if (!isAscii(bytes)) return Either.left("not 7-bit")
+  const { longest, octets } = Lines.ofOctets(bytes)
+  return longest > Lines.maxLine ? Either.left("line too long") : Either.right(octets)
 }
 
 /**
@@ -156,7 +119,7 @@ const unquote = (content: string): string => {
   for (let index = 0; index < octets.length; index++) {
     const octet = octets[index] ?? 0
     const [next, after] = octet === equals ? [octets[index + 1], octets[index + 2]] : []
-    const isBreak = octet === equals && next === CR && after === LF
+    const isBreak = octet === equals && next === Lines.CR && after === Lines.LF
     const quoted = octet === equals && !isBreak ? octetOf(next, after) : Number.NaN
     if (!isBreak) plain[length++] = Number.isNaN(quoted) ? octet : quoted
     if (isBreak || !Number.isNaN(quoted)) index += 2

@@ -3,7 +3,7 @@
  */
 import * as Either from "effect/Either"
 import { encodeWord, foldLines } from "nodemailer/lib/mime-funcs"
-import { maxLine } from "./Lines.ts"
+import { maxLine } from "../../Lines.ts"
 import type { Header } from "./Part.ts"
 
 /** RFC 5322 2.2, and no longer than any header's name is. */

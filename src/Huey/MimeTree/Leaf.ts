@@ -4,7 +4,7 @@
 import * as Either from "effect/Either"
 import { wrap as wrapBase64 } from "nodemailer/lib/base64"
 import { wrap as wrapQuoted } from "nodemailer/lib/qp"
-import * as Lines from "./Lines.ts"
+import * as Lines from "../../Lines.ts"
 import * as Part from "./Part.ts"
 
 const encodingHeader = "Content-Transfer-Encoding"

@@ -2,7 +2,7 @@
  * Text as octets on the wire: in single passes over them, since a pattern costs as much for a line break as for a line.
  */
 
-/** ASCII without NUL. */
+/** Octets in lines. */
 export interface Lines {
   /** Each line break is CRLF. */
   readonly octets: Buffer
@@ -10,13 +10,13 @@ export interface Lines {
   readonly longest: number
 }
 
-/** RFC 5322 2.1.1, without CRLF. */
+/** RFC 5322 2.1.1, without CRLF. A longer line may be cut by any server on the way, and then means something else. */
 export const maxLine = 998
 
-const CR = 0x0d
-const LF = 0x0a
+export const CR = 0x0d
+export const LF = 0x0a
 
-const expand = (octets: Buffer, breaks: number): Buffer => {
+const expand = (octets: Uint8Array, breaks: number): Buffer => {
   const expanded = Buffer.allocUnsafe(octets.length + breaks)
   let position = 0
   for (let index = 0; index < octets.length; index++) {
@@ -32,10 +32,8 @@ const expand = (octets: Buffer, breaks: number): Buffer => {
   return expanded
 }
 
-/** Reads CRLF, LF and CR as the end of a line; nothing for text that holds more than ASCII, or NUL. */
-export const read = (text: string): Lines | undefined => {
-  const octets = Buffer.from(text)
-  if (octets.length !== text.length || octets.includes(0)) return undefined
+/** Octets with CRLF, LF or CR as the end of a line. */
+export const ofOctets = (octets: Uint8Array): Lines => {
   let halves = 0
   let longest = 0
   let start = 0
@@ -48,7 +46,13 @@ export const read = (text: string): Lines | undefined => {
     start = index + 1
   }
   longest = Math.max(longest, octets.length - start)
-  return { octets: halves === 0 ? octets : expand(octets, halves), longest }
+  return { octets: halves === 0 ? Buffer.from(octets) : expand(octets, halves), longest }
+}
+
+/** Reads CRLF, LF and CR as the end of a line; nothing for text that holds more than ASCII, or NUL. */
+export const read = (text: string): Lines | undefined => {
+  const octets = Buffer.from(text)
+  return octets.length !== text.length || octets.includes(0) ? undefined : ofOctets(octets)
 }
 
 /** Whether every server takes them. */
