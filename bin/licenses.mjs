@@ -1,12 +1,8 @@
 /**
- * Writes the licenses of the packages inside the built command beside it.
+ * Writes the licenses of the packages inside the built command.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-
-const meta = "dist/meta.json"
-const inside = Object.keys(JSON.parse(readFileSync(meta, "utf8")).inputs)
-const packages = new Set(inside.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []))
 
 const licenseOf = (directory) => {
   const { name, version, license } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"))
@@ -15,9 +11,12 @@ const licenseOf = (directory) => {
   return `${name} ${version}\n\n${text}\n`
 }
 
-const texts = [...packages]
-  .filter((path) => existsSync(join(path, "package.json")))
-  .sort()
-  .map(licenseOf)
-writeFileSync("dist/LICENSES.txt", texts.join(`\n${"-".repeat(80)}\n\n`))
-rmSync(meta)
+/** `inside`: the paths of all source files that the command contains. */
+export const writeLicenses = (inside, path) => {
+  const packages = new Set(inside.flatMap((it) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(it) ?? []))
+  const texts = [...packages]
+    .filter((it) => existsSync(join(it, "package.json")))
+    .sort()
+    .map(licenseOf)
+  writeFileSync(path, texts.join(`\n${"-".repeat(80)}\n\n`))
+}

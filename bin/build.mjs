@@ -1,0 +1,46 @@
+/**
+ * Builds the package into dist: the library, the command as one file, and what starts it.
+ */
+import { spawnSync } from "node:child_process"
+import { createHash } from "node:crypto"
+import { chmodSync, readFileSync, rmSync } from "node:fs"
+import { build } from "esbuild"
+import { writeLicenses } from "./licenses.mjs"
+
+const command = "dist/edumfa-queue-huey.js"
+
+const run = (...args) => {
+  const { status } = spawnSync(process.execPath, args, { stdio: "inherit" })
+  if (status !== 0) process.exit(1)
+}
+
+const bundle = (entry, outfile, options) =>
+  build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    minifyWhitespace: true,
+    minifySyntax: true,
+    platform: "node",
+    target: "node20",
+    logLevel: "warning",
+    ...options
+  })
+
+rmSync("dist", { recursive: true, force: true })
+run("node_modules/typescript/bin/tsc", "-p", "src")
+
+const { metafile } = await bundle("bin/command.ts", "dist/command.cjs", {
+  format: "cjs",
+  metafile: true,
+  banner: { js: "(function(require){" },
+  footer: { js: "})" }
+})
+writeLicenses(Object.keys(metafile.inputs), "dist/LICENSES.txt")
+
+const digest = createHash("sha256").update(readFileSync("dist/command.cjs")).digest("hex").slice(0, 16)
+const define = { BUILD: JSON.stringify(digest) }
+await bundle("bin/edumfa-queue-huey.ts", command, { format: "esm", define, banner: { js: "#!/usr/bin/env node" } })
+await bundle("bin/compile.ts", "dist/compile.js", { format: "esm", define })
+chmodSync(command, 0o755)
+run("dist/compile.js")
