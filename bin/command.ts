@@ -4,8 +4,10 @@
 
 import { format } from "node:util"
 import * as Runtime from "@effect/platform/Runtime"
-import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -87,6 +89,7 @@ Cli.run(process.argv.slice(2), {
   Effect.tap(endWith),
   (run) =>
     Console.consoleWith((console) => Effect.withConsole(run, { ...console, log: (...args) => print(format(...args)) })),
-  Effect.provide(NodeContext.layer),
+  // What @effect/cli needs. NodeContext has more, which takes its time at each start.
+  Effect.provide([NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer]),
   NodeRuntime.runMain({ disablePrettyLogger: true, teardown })
 )

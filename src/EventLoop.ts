@@ -8,3 +8,16 @@ export const nextTurn: Effect.Effect<void> = Effect.async((resume) => {
   const immediate = setImmediate(() => resume(Effect.void))
   return Effect.sync(() => clearImmediate(immediate))
 })
+
+/** Waits until it has come round so many times, or until `enough` after one of them. */
+export const turns = (most: number, enough: () => boolean): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    let left = most
+    const turn = () => {
+      left -= 1
+      if (left <= 0 || enough()) resume(Effect.void)
+      else immediate = setImmediate(turn)
+    }
+    let immediate = setImmediate(turn)
+    return Effect.sync(() => clearImmediate(immediate))
+  })

@@ -155,8 +155,9 @@ export interface Options {
 export const config: Config.Config<Options> = Config.map(MaxAges.config, (maxAges) => ({ maxAges }))
 
 /** The job with options. Its handler needs a Mailer, which whoever enqueues it does not. */
-export const make = ({ maxAges = new Map(), maxBody = Body.defaultMaxOctets }: Options = {}) =>
-  Job.make({
+export const make = ({ maxAges = new Map(), maxBody = Body.defaultMaxOctets }: Options = {}) => {
+  const readServer = SmtpServer.makeReader()
+  return Job.make({
     name: "edumfa.lib.smtpserver.smtpserver.send_email",
     aliases: ["privacyidea.lib.smtpserver.smtpserver.send_email"],
     params: ["config", "recipient", "subject", "body", "sender", "reply_to", "mimetype"],
@@ -165,7 +166,7 @@ export const make = ({ maxAges = new Map(), maxBody = Body.defaultMaxOctets }: O
     // The Mailer is told to stop, and answers: before the final dot at once, after it with the server's reply.
     heedsStop: true,
     run: (args, { jobId, firstTakenAt, stop }) => {
-      const server = SmtpServer.fromRow(args.config)
+      const server = readServer(args.config)
       if (Either.isLeft(server)) {
         const { left: cause } = server
         return Effect.fail(new Job.JobFailure({ verdict: cause.verdict, reason: cause.message, cause }))
@@ -180,6 +181,7 @@ export const make = ({ maxAges = new Map(), maxBody = Body.defaultMaxOctets }: O
       )
     }
   })
+}
 
 /** The job with its defaults. */
 export const job = make()

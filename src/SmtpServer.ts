@@ -128,6 +128,8 @@ const parseAddress = (server: string): Either.Either<Address, InvalidServer> => 
     : Either.right({ secure, host, port: port === undefined ? undefined : Number(port) })
 }
 
+const decodeRow = Schema.decodeUnknownEither(LooseRow)
+
 const isPresent = (text: string | null | undefined): text is string =>
   text !== undefined && text !== null && text !== ""
 
@@ -139,7 +141,7 @@ const isPresent = (text: string | null | undefined): text is string =>
  */
 export const fromRow = (row: unknown): Either.Either<SmtpServer, InvalidServer> =>
   Either.gen(function* () {
-    const decoded = Schema.decodeUnknownEither(LooseRow)(row instanceof Map ? Object.fromEntries(row) : row)
+    const decoded = decodeRow(row instanceof Map ? Object.fromEntries(row) : row)
     // The message of a ParseError quotes the value, which may be a password: only the key is told.
     const loose = yield* Either.mapLeft(decoded, (error) => {
       const key = ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.path[0]
@@ -168,6 +170,41 @@ export const fromRow = (row: unknown): Either.Either<SmtpServer, InvalidServer> 
       enqueueJob: Boolean(loose.enqueue_job ?? true)
     } satisfies SmtpServer
   })
+
+/** A worker's mails name few servers; whoever enqueues may name any. */
+const maxRemembered = 100
+
+const isRecord = (row: unknown): row is Readonly<Record<string, unknown>> =>
+  typeof row === "object" && row !== null && !(row instanceof Map)
+
+/** Values that are no primitives count as different. */
+const isSame = (one: Readonly<Record<string, unknown>>, other: Readonly<Record<string, unknown>>): boolean => {
+  let keys = 0
+  for (const key in one) {
+    if (!(key in other) || one[key] !== other[key]) return false
+    keys += 1
+  }
+  return keys === Object.keys(other).length
+}
+
+/** {@link fromRow} for whoever reads the same few rows again and again: it remembers them, with what they are. */
+export const makeReader = (): typeof fromRow => {
+  const remembered = new Map<
+    unknown,
+    { readonly row: Readonly<Record<string, unknown>>; readonly server: SmtpServer }
+  >()
+  return (row) => {
+    if (!isRecord(row)) return fromRow(row)
+    const { identifier } = row
+    const known = remembered.get(identifier)
+    if (known !== undefined && isSame(known.row, row)) return Either.right(known.server)
+    return Either.map(fromRow(row), (server) => {
+      if (remembered.size >= maxRemembered) remembered.clear()
+      remembered.set(identifier, { row, server })
+      return server
+    })
+  }
+}
 
 /**
  * The `config` of a job for this server, as eduMFA's Python reads it: {@link fromRow} gives the server back. The

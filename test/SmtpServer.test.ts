@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
-import { fromRow, type SmtpServer, toRow } from "../src/SmtpServer.ts"
+import { fromRow, makeReader, type SmtpServer, toRow } from "../src/SmtpServer.ts"
 
 const row = {
   id: 3,
@@ -213,5 +213,40 @@ describe("toRow", () => {
     expect(refusal(`${label}.${label}.${label}.${label}`)).toBe(`${label}.${label}.${label}.${label}`)
     expect(refusal(`${label}.${label}.${label}.${label}.bb`)).toContain("server is no host name")
     expect(refusal(`host/${"x".repeat(2_000)}`)).toContain("server is longer than any host name and path")
+  })
+})
+
+describe("a reader", () => {
+  const variants = [
+    row,
+    { ...row, password: "another" },
+    { ...row, server: "other.example.org" },
+    { ...row, more: 1 },
+    { ...row, more: undefined },
+    { ...row, smime: { private_key: "" } },
+    { ...row, identifier: null },
+    { ...row, port: 0 },
+    { server: "ftp://mail" },
+    new Map(Object.entries(row)),
+    null,
+    "row"
+  ]
+
+  it("reads each row as fromRow does, whatever it has read before", () => {
+    const read = makeReader()
+    for (const first of variants) {
+      for (const second of variants) {
+        read(first)
+        expect(read(structuredClone(second))).toEqual(fromRow(second))
+      }
+    }
+  })
+
+  it("gives the same server for the same row, of the last hundred", () => {
+    const read = makeReader()
+    const first = Either.getOrThrow(read(row))
+    expect(Either.getOrThrow(read({ ...row }))).toBe(first)
+    for (let index = 0; index < 100; index++) read({ ...row, identifier: String(index) })
+    expect(Either.getOrThrow(read(row))).not.toBe(first)
   })
 })

@@ -124,7 +124,7 @@ const readSettings = Effect.fnUntraced(function* (
   return {
     source,
     notes: [
-      `the schedule is read as written in ${zone.id}`,
+      `the schedule is read as written in ${TimeZone.nameOf(zone)}`,
       ...notes,
       ...(reason === "" ? [] : [reason]),
       ...noEffect(given)

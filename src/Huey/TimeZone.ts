@@ -8,19 +8,26 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as NaiveDateTime from "./NaiveDateTime.ts"
 
-/** A zone of the tz database, as this machine knows it. */
-export type TimeZone = DateTime.TimeZone.Named
+/** UTC, or a zone of the tz database as this machine knows it. */
+export type TimeZone = NaiveDateTime.Zone
+
+/** Its name in the tz database. */
+export const nameOf = (zone: TimeZone): string => (zone === "UTC" ? zone : zone.id)
 
 const key = "EDUMFA_QUEUE_WORKER_TIME_ZONE"
 
 /** A zone by its name; none where there is no such zone. */
-const named = (name: string): Option.Option<TimeZone> => DateTime.zoneMakeNamed(name)
+const named = (name: string): Option.Option<TimeZone> =>
+  name === "UTC" ? Option.some(name) : DateTime.zoneMakeNamed(name)
+
+/** Whether a date says so, as it does of no zone that is unknown: Intl takes a worker 15 ms of its start. */
+const isOwnUtc = () => new Date(0).toString().endsWith("(Coordinated Universal Time)")
 
 /** What Intl makes of TZ and of the machine; a name that it does not take is no zone. */
-const own = () => named(`${Intl.DateTimeFormat().resolvedOptions().timeZone}`)
+const own = () => named(isOwnUtc() ? "UTC" : `${Intl.DateTimeFormat().resolvedOptions().timeZone}`)
 
 /** This process's own zone; UTC, as for the system, where its TZ is none. */
-export const local = (): TimeZone => Option.getOrElse(own(), () => DateTime.zoneUnsafeMakeNamed("UTC"))
+export const local = (): TimeZone => Option.getOrElse(own(), () => "UTC" as const)
 
 /** Regions and zones begin with a capital in the tz database, and no region but US is all capitals. */
 const form = /^(?:[A-Z][^/]*|(?:[A-Z][a-z]+|US)\/[A-Z].*)$/

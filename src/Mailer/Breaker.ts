@@ -171,7 +171,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
           const answered = () => {
             const now = Monotonic.unsafeMillis(clock)
             places.answered(hand, now)
-            return circuits.isProven(breaker, now) ? Effect.void : circuits.succeeded(breaker)
+            return circuits.worked(breaker, now)
           }
           /** Says what a failure means for the server. */
           const reportOf = (cause: Cause.Cause<MailerError>): Effect.Effect<unknown> => {
@@ -179,7 +179,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
             const sign = error === undefined ? "Nothing" : signOf(error)
             if (sign === "Answered") return answered()
             if (sign !== "Silent" || error === undefined) return Effect.void
-            places.failed(hand)
+            places.failed(hand, Monotonic.unsafeMillis(clock))
             return isOurs() ? circuits.failed(breaker, "Silence", error.detail) : Effect.void
           }
           const sent = send((giveUp) => {

@@ -1,6 +1,6 @@
 /**
- * Gathers the lines that are logged in one go, so that a busy worker writes to its file once for many attempts. A line
- * waits for nothing but the end of what the process is at: it is written before any event is seen.
+ * Gathers the lines that are logged in one turn of the event loop, so that a busy worker writes to its file once for many
+ * attempts. A line waits for nothing but the events that have come already.
  */
 import type { Sink } from "./Sink.ts"
 
@@ -27,7 +27,7 @@ export const make = (sink: Sink): Gathering => {
     write: (line, urgent) => {
       if (gathered.length + line.length > most) flush()
       if (gathered === "") {
-        if (!urgent) queueMicrotask(flush)
+        if (!urgent) setImmediate(flush)
         gathered = line
       } else {
         gathered += `\n${line}`

@@ -81,6 +81,11 @@ export class InHand {
     return 1
   }
 
+  /** Nearly all slots are at work. */
+  get isBusy(): boolean {
+    return this.hands.size * 4 > this.slots * 3
+  }
+
   /** How many have ended and are not settled. */
   get untold(): number {
     let telling = 0

@@ -52,6 +52,9 @@ const stuckAfter = 2 * longestWait
 /** After a failed wake-up the next one waits so long; an interval of polling meanwhile. */
 const wakeUpPause = Duration.seconds(1)
 
+/** So often the event loop comes round at most before few of many jobs are told that have ended. */
+const turnsToGather = 8
+
 export const make = Effect.fnUntraced(function* <R>({
   arrive,
   beat,
@@ -82,6 +85,8 @@ export const make = Effect.fnUntraced(function* <R>({
     }
   })
 
+  const gathered = EventLoop.turns(turnsToGather, () => !inHand.isBusy)
+
   const first = Effect.gen(function* () {
     for (;;) {
       // Before the exchange after a failure reclaims leases that ended meanwhile, and grants us our own jobs once more.
@@ -92,15 +97,17 @@ export const make = Effect.fnUntraced(function* <R>({
       answeredAt = triedAt
       const hasFreeSlot = inHand.free > 0
       // No call that waits for an arrival is needed where messages wait.
-      if (hasFreeSlot && mayBeMore) continue
+      if (hasFreeSlot && mayBeMore) {
+        if (inHand.isBusy) yield* gathered
+        continue
+      }
       if (hasFreeSlot) yield* Queue.offer(idle, undefined)
       const wait = Math.max(shortestWait, Math.min(due ?? longestWait, longestWait))
       // A race is two fibers and a timer: a busy worker does without.
       if (Option.isNone(yield* Queue.poll(inHand.changed))) {
         yield* Effect.raceFirst(Queue.take(inHand.changed), hasFreeSlot ? pause(wait) : Effect.sleep(longestWait))
       }
-      // What ends in the same turn of the event loop is told together.
-      yield* EventLoop.nextTurn
+      yield* inHand.isBusy ? gathered : EventLoop.nextTurn
     }
   })
 

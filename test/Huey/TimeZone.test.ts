@@ -58,7 +58,7 @@ describe("config", () => {
   const key = "EDUMFA_QUEUE_WORKER_TIME_ZONE"
   const read = (values: Record<string, string>) =>
     Effect.withConfigProvider(TimeZone.config, ConfigProvider.fromMap(new Map(Object.entries(values)))).pipe(
-      Effect.map(({ id }) => id),
+      Effect.map(TimeZone.nameOf),
       Effect.either
     )
 
@@ -166,7 +166,7 @@ describe("doubt", () => {
       expect(Option.getOrUndefined(yield* doubt(tz))).toBe(
         `TZ=${tz} is no name of the tz database, so it counts as UTC here; write EDUMFA_QUEUE_WORKER_TIME_ZONE = 'Europe/Berlin', with the zone in which Python's workers run`
       )
-      expect(TimeZone.local().id).toBe("UTC")
+      expect(TimeZone.nameOf(TimeZone.local())).toBe("UTC")
       const named = yield* doubt(tz, { EDUMFA_QUEUE_WORKER_TIME_ZONE: "Europe/Berlin" })
       expect(named).toEqual(Option.none())
     })

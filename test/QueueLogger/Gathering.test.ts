@@ -10,17 +10,23 @@ const make = () => {
   return { gathering, writes }
 }
 
-describe("lines that are logged in one go", () => {
-  it("are written together, before anything else happens", async () => {
+/** The event loop has come round. */
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+describe("lines that are logged in one turn of the event loop", () => {
+  it("are written together, at its end", async () => {
     const { gathering, writes } = make()
     gathering.write("one", false)
     gathering.write("two", false)
     expect(writes).toEqual([])
     await Promise.resolve()
-    expect(writes).toEqual(["one\ntwo"])
     gathering.write("three", false)
-    await Promise.resolve()
-    expect(writes).toEqual(["one\ntwo", "three"])
+    expect(writes).toEqual([])
+    await turn()
+    expect(writes).toEqual(["one\ntwo\nthree"])
+    gathering.write("four", false)
+    await turn()
+    expect(writes).toEqual(["one\ntwo\nthree", "four"])
   })
 
   it("are written at once, in their order, with one that is urgent", () => {
@@ -42,7 +48,7 @@ describe("lines that are logged in one go", () => {
     const { gathering, writes } = make()
     const line = "x".repeat(16 * 1024)
     for (let count = 0; count < 5; count++) gathering.write(line, false)
-    await Promise.resolve()
+    await turn()
     expect(writes.join("\n").split("\n")).toHaveLength(5)
     expect(Math.max(...writes.map((lines) => lines.length))).toBeLessThanOrEqual(33 * 1024)
   })

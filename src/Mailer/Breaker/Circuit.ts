@@ -11,8 +11,15 @@ import * as Schema from "effect/Schema"
 export const Fault = Schema.Literal("Configuration", "Silence")
 export type Fault = typeof Fault.Type
 
-/** Closed: everybody passes. `provenAt`: when it last worked, milliseconds since the epoch; 0: never that we know. */
-const Closed = Schema.TaggedStruct("Closed", { failures: Schema.Number, provenAt: Schema.Number })
+/**
+ * Closed: everybody passes. `provenAt`: when it last worked; `failedAt`: when the last of its failures in a row was; both in
+ * milliseconds since the epoch, 0: never that we know.
+ */
+const Closed = Schema.TaggedStruct("Closed", {
+  failures: Schema.Number,
+  provenAt: Schema.Number,
+  failedAt: Schema.optionalWith(Schema.Number, { default: () => 0 })
+})
 
 /** Nobody passes before `until`; the first one after it is the probe. `step` counts the intervals, from 1. */
 const Open = Schema.TaggedStruct("Open", { fault: Fault, step: Schema.Number, until: Schema.Number })
@@ -70,7 +77,7 @@ export const scaled = (rules: Rules, factor: number): Rules => ({
 })
 
 /** Of what nothing is known. */
-export const unknown: Circuit = { _tag: "Closed", failures: 0, provenAt: 0 }
+export const unknown: Circuit = { _tag: "Closed", failures: 0, provenAt: 0, failedAt: 0 }
 
 /** May one go on? With a state that has to be entered before, where there is one. */
 export type Answer =
@@ -120,7 +127,7 @@ export const succeeded = (
   const isFresh = !needsProof || now - circuitProvenAt(circuit) < rules.provenFor / 2
   return circuit._tag === "Closed" && circuit.failures === 0 && isFresh
     ? undefined
-    : { _tag: "Closed", failures: 0, provenAt: now }
+    : { _tag: "Closed", failures: 0, provenAt: now, failedAt: 0 }
 }
 
 const circuitProvenAt = (circuit: Circuit): number => (circuit._tag === "Closed" ? circuit.provenAt : 0)
@@ -131,17 +138,30 @@ const open = (rules: Rules, fault: Fault, step: number, now: number): Circuit =>
   return { _tag: "Open", fault, step, until: now + interval }
 }
 
+/** What somebody knows who saw it fail; milliseconds since the epoch. */
+export interface Witness {
+  readonly now: number
+  /** When it last worked for the same. */
+  readonly workedAt: number
+}
+
 /** It did not work. Undefined: nothing new, as where those fail that had begun before the breaker opened. */
-export const failed = (rules: Rules, circuit: Circuit, fault: Fault, now: number): Circuit | undefined => {
+export const failed = (
+  rules: Rules,
+  circuit: Circuit,
+  fault: Fault,
+  { now, workedAt }: Witness
+): Circuit | undefined => {
   const state = circuit._tag === "Probing" ? circuit.before : circuit
   if (state._tag === "Open") {
     if (circuit._tag === "Open") return undefined
     return open(rules, fault, state.fault === fault ? state.step + 1 : 1, now)
   }
-  const failures = state.failures + 1
+  // A server that fails now and then and answers in between fails never twice in a row, in however many workers.
+  const failures = workedAt > state.failedAt ? 1 : state.failures + 1
   return fault === "Configuration" || failures >= rules.failures
     ? open(rules, fault, 1, now)
-    : { _tag: "Closed", failures, provenAt: state.provenAt }
+    : { _tag: "Closed", failures, provenAt: state.provenAt, failedAt: now }
 }
 
 /** The probe came to nothing, for a reason of its own: the next one may try at once. */

@@ -35,8 +35,8 @@ interface Wait {
 export interface Circuits {
   /** Undefined: pass. Whoever passes reports, within `patience` milliseconds where it is the probe. */
   readonly ask: (breaker: Breaker, patience: number) => Effect.Effect<Wait | undefined>
-  /** That it works is no news, as of nearly all mails: at monotonic milliseconds `local`. */
-  readonly isProven: (breaker: Breaker, local: number) => boolean
+  /** It worked once more, at monotonic milliseconds `local`, which of nearly all mails is no news. */
+  readonly worked: (breaker: Breaker, local: number) => Effect.Effect<void>
   readonly succeeded: (breaker: Breaker) => Effect.Effect<void>
   /** `detail` is one line for the log. Answers with the milliseconds for which nobody tries now. */
   readonly failed: (breaker: Breaker, fault: Circuit.Fault, detail: string) => Effect.Effect<number>
@@ -51,8 +51,11 @@ interface Known {
   readonly readAt: number
 }
 
-/** A store that is slower is none: a mail waits for it. Milliseconds. */
-const storePatience = 1_000
+/**
+ * A store that is slower is none, in milliseconds: a mail waits for it. By its grace a password is not refused once more;
+ * of a mail server that does not answer one connection more is no harm.
+ */
+const storePatience = (needsProof: boolean): number => (needsProof ? 1_000 : 200)
 
 /** So long a store that did not answer is not asked, milliseconds: of what waits for it nothing gets faster. */
 const storePause = 5_000
@@ -74,6 +77,8 @@ export const make = Effect.fnUntraced(function* (
   rules: Circuit.Rules
 ): Effect.fn.Return<Circuits> {
   const known = new Map<string, Known>()
+  /** When each worked here last, monotonic milliseconds; the store does not hear of every success. */
+  const workedAt = new Map<string, number>()
   /** Probes of this process, until they report. */
   const probes = new Map<string, Deferred.Deferred<void>>()
   let pausedUntil = Number.NEGATIVE_INFINITY
@@ -89,14 +94,14 @@ export const make = Effect.fnUntraced(function* (
     return state
   }
 
-  const exchange = (name: string, swap?: Swap): Effect.Effect<Known, BreakerStoreError> =>
+  const exchange = ({ name, needsProof }: Breaker, swap?: Swap): Effect.Effect<Known, BreakerStoreError> =>
     Effect.gen(function* () {
       const askedAt = yield* Monotonic.millis
       if (askedAt < pausedUntil) return yield* new BreakerStoreError({ detail: "not asked", cause: undefined })
       // On a fiber of its own: what is reported by one that was interrupted must get through, and end in time.
       const asking = yield* store.exchange(name, swap).pipe(
         Effect.timeoutFail({
-          duration: storePatience,
+          duration: storePatience(needsProof),
           onTimeout: () => new BreakerStoreError({ detail: "no answer in time", cause: undefined })
         }),
         Effect.either,
@@ -114,19 +119,19 @@ export const make = Effect.fnUntraced(function* (
       return remember(name, { stored: found.stored, circuit: Circuit.decode(found.stored), readAt })
     })
 
-  const current = (name: string): Effect.Effect<Known> =>
+  const current = (breaker: Breaker): Effect.Effect<Known> =>
     Effect.flatMap(Monotonic.millis, (now) => {
-      const here = known.get(name)
+      const here = known.get(breaker.name)
       if (here !== undefined && now - here.readAt < rules.refresh) return Effect.succeed(here)
-      return Effect.catchTag(exchange(name), "BreakerStoreError", () =>
+      return Effect.catchTag(exchange(breaker), "BreakerStoreError", () =>
         Effect.succeed(here ?? { stored: "", circuit: Circuit.unknown, readAt: now })
       )
     })
 
   /** Answers with what was decided, and with the states before and after where there was a change. */
-  const update = <A>(name: string, decide: (circuit: Circuit.Circuit, now: number) => Change<A>) =>
+  const update = <A>(breaker: Breaker, decide: (circuit: Circuit.Circuit, now: number) => Change<A>) =>
     Effect.gen(function* () {
-      let state = yield* current(name)
+      let state = yield* current(breaker)
       for (let tries = 1; ; tries++) {
         const local = yield* Monotonic.millis
         const now = local + offset
@@ -136,10 +141,12 @@ export const make = Effect.fnUntraced(function* (
         const mark = (yield* Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER)).toString(36)
         const stored = Circuit.encode(next, now, mark)
         const found =
-          tries > maxTries ? undefined : yield* Effect.either(exchange(name, { expected: state.stored, next: stored }))
+          tries > maxTries
+            ? undefined
+            : yield* Effect.either(exchange(breaker, { expected: state.stored, next: stored }))
         if (found === undefined || Either.isLeft(found)) {
           // What is stored stays as it was read, so that the next exchange that is answered goes before this.
-          remember(name, { ...state, circuit: next })
+          remember(breaker.name, { ...state, circuit: next })
           return { answer, before, after: next, now }
         }
         state = found.right
@@ -154,18 +161,29 @@ export const make = Effect.fnUntraced(function* (
       return probe === undefined ? Effect.void : Effect.asVoid(Deferred.succeed(probe, undefined))
     })
 
-  const askOnce = ({ name, needsProof }: Breaker, patience: number) =>
+  const askOnce = (breaker: Breaker, patience: number) =>
     Effect.map(
-      update(name, (circuit, now) => {
-        const answer = Circuit.ask(rules, circuit, { now, needsProof, patience })
+      update(breaker, (circuit, now) => {
+        const answer = Circuit.ask(rules, circuit, { now, needsProof: breaker.needsProof, patience })
         return { answer, next: answer._tag === "Pass" ? answer.next : undefined }
       }),
       ({ answer }) => {
         if (answer._tag === "Wait") return answer
-        if (answer.next !== undefined) probes.set(name, Deferred.unsafeMake(FiberId.none))
+        if (answer.next !== undefined) probes.set(breaker.name, Deferred.unsafeMake(FiberId.none))
         return undefined
       }
     )
+
+  const succeeded = (breaker: Breaker) =>
+    Effect.gen(function* () {
+      const { label, name, needsProof } = breaker
+      const { after, before } = yield* update(breaker, (circuit, now) => ({
+        answer: undefined,
+        next: Circuit.succeeded(rules, circuit, { needsProof, now })
+      }))
+      yield* reported(name)
+      if (Circuit.isOpen(before) && !Circuit.isOpen(after)) yield* Effect.logInfo(`${label} works again`)
+    })
 
   return {
     ask: (breaker, patience) =>
@@ -177,25 +195,26 @@ export const make = Effect.fnUntraced(function* (
         yield* Effect.timeoutOption(Deferred.await(proof), Duration.millis(rules.turn / 2))
         return yield* askOnce(breaker, patience)
       }),
-    isProven: ({ name, needsProof }, local) => {
+    worked: (breaker, local) => {
+      const { name, needsProof } = breaker
+      if (workedAt.size >= maxStates && !workedAt.has(name)) workedAt.clear()
+      workedAt.set(name, local)
       const here = known.get(name)
-      if (here === undefined || probes.has(name) || local - here.readAt >= rules.refresh) return false
-      return Circuit.succeeded(rules, here.circuit, { needsProof, now: local + offset }) === undefined
+      const isNews =
+        here === undefined ||
+        probes.has(name) ||
+        local - here.readAt >= rules.refresh ||
+        Circuit.succeeded(rules, here.circuit, { needsProof, now: local + offset }) !== undefined
+      return isNews ? succeeded(breaker) : Effect.void
     },
-    succeeded: ({ label, name, needsProof }) =>
+    succeeded,
+    failed: (breaker, fault, detail) =>
       Effect.gen(function* () {
-        const { after, before } = yield* update(name, (circuit, now) => ({
+        const { label, name } = breaker
+        const worked = workedAt.get(name) ?? Number.NEGATIVE_INFINITY
+        const { after, before, now } = yield* update(breaker, (circuit, now) => ({
           answer: undefined,
-          next: Circuit.succeeded(rules, circuit, { needsProof, now })
-        }))
-        yield* reported(name)
-        if (Circuit.isOpen(before) && !Circuit.isOpen(after)) yield* Effect.logInfo(`${label} works again`)
-      }),
-    failed: ({ label, name }, fault, detail) =>
-      Effect.gen(function* () {
-        const { after, before, now } = yield* update(name, (circuit, now) => ({
-          answer: undefined,
-          next: Circuit.failed(rules, circuit, fault, now)
+          next: Circuit.failed(rules, circuit, fault, { now, workedAt: worked + offset })
         }))
         yield* reported(name)
         const rest = after._tag === "Open" ? Math.max(0, after.until - now) : 0
@@ -206,10 +225,10 @@ export const make = Effect.fnUntraced(function* (
           : Effect.logError(`${label} does not work, mails for it wait, ${next}: ${detail}`)
         return rest
       }),
-    released: ({ name }) =>
+    released: (breaker) =>
       Effect.zipRight(
-        update(name, (circuit) => ({ answer: undefined, next: Circuit.released(circuit) })),
-        reported(name)
+        update(breaker, (circuit) => ({ answer: undefined, next: Circuit.released(circuit) })),
+        reported(breaker.name)
       )
   }
 })

@@ -30,7 +30,7 @@ export interface Places {
   /** The server of this mail answered, at monotonic milliseconds `now`. */
   readonly answered: (hand: Hand, now: number) => void
   /** It did not. */
-  readonly failed: (hand: Hand) => void
+  readonly failed: (hand: Hand, now: number) => void
 }
 
 /** The delay of a retry lies within 10 % of what it is wished to be: this brings it behind the end of the interval. */
@@ -81,9 +81,10 @@ export const make = Effect.fnUntraced(function* (
     answer: "Silent" | "Unheard"
   ): Effect.fn.Return<Hand, MailerError> {
     let hand: Hand | typeof answer = answer
-    // Most servers answer at once: until the first mail has had its turn the next ones wait here, and are not even postponed.
+    // Most servers answer at once, be it to the mail after the one that they did not answer: those that come meanwhile wait
+    // here, and are not even postponed.
     const patience = rules.turn / 4 - share.waiting(place, yield* Monotonic.millis)
-    if (hand === "Unheard" && patience > 0) {
+    if (patience > 0) {
       yield* Effect.timeoutOption(hoped(place), patience)
       hand = share.enter(place, yield* Monotonic.millis)
     }
@@ -103,7 +104,7 @@ export const make = Effect.fnUntraced(function* (
     },
     leave: (hand) => share.leave(hand),
     answered: ({ server }, now) => share.answered(server, now),
-    failed: ({ server }) => share.failed(server)
+    failed: ({ server }, now) => share.failed(server, now)
   }
 })
 

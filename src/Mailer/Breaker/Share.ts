@@ -23,7 +23,8 @@ export class Share {
   private readonly patience: number
   private readonly hands = new Map<string, Set<Hand>>()
   private readonly heardAt = new Map<string, number>()
-  private readonly silent = new Set<string>()
+  /** Since when a server has not answered, of those that failed to. */
+  private readonly silent = new Map<string, number>()
   /** Who waits for a server's first answer. */
   private readonly hopeful = new Map<string, Set<() => void>>()
 
@@ -71,10 +72,10 @@ export class Share {
     for (const resume of hopeful) resume()
   }
 
-  /** For how long the first of the mails in hand for a server has been without an answer. */
+  /** For how long a server has not answered: since it failed to, or since the first of the mails in hand for it. */
   waiting(server: string, now: number): number {
     const [first] = this.hands.get(server) ?? []
-    return first === undefined ? 0 : now - first.since
+    return now - (this.silent.get(server) ?? first?.since ?? now)
   }
 
   /** Calls `resume` when the server has answered; answers with what takes that back. */
@@ -86,9 +87,10 @@ export class Share {
     }
   }
 
-  failed(server: string): void {
+  failed(server: string, now: number): void {
+    if (this.silent.has(server)) return
     if (this.silent.size >= maxServers) this.silent.clear()
-    this.silent.add(server)
+    this.silent.set(server, now)
   }
 
   /** Whether a server has more than half of the slots, as long as it answers. */
@@ -103,7 +105,7 @@ export class Share {
       const heardAt = this.heardAt.get(server) ?? 0
       const late = [...hands].filter((hand) => now - Math.max(hand.since, heardAt) >= this.patience)
       if (hands.size <= this.limit || late.length === 0) continue
-      this.failed(server)
+      this.failed(server, now)
       for (const hand of late.slice(this.limit - hands.size)) hand.giveUp?.()
     }
   }

@@ -7,7 +7,8 @@ const now = 1_800_000_000_000
 const s = 1_000
 
 type State = Circuit.Circuit
-const closed = (failures: number, provenAt = 0) => ({ _tag: "Closed", failures, provenAt }) as const
+const closed = (failures: number, provenAt = 0, failedAt = 0) =>
+  ({ _tag: "Closed", failures, provenAt, failedAt }) as const
 const open = (fault: Circuit.Fault, step: number, until: number) => ({ _tag: "Open", fault, step, until }) as const
 const probing = (before: ReturnType<typeof closed> | ReturnType<typeof open>, until: number): State => ({
   _tag: "Probing",
@@ -93,8 +94,8 @@ describe("a circuit that hears of a success", () => {
 
 describe("a circuit that hears of a failure", () => {
   it.each<readonly [string, State, Circuit.Fault, State | undefined]>([
-    ["closed counts a silence", closed(0, 5), "Silence", closed(1, 5)],
-    ["closed counts four silences", closed(3), "Silence", closed(4)],
+    ["closed counts a silence", closed(0, 5), "Silence", closed(1, 5, now)],
+    ["closed counts four silences", closed(3, 0, now - s), "Silence", closed(4, 0, now)],
     ["closed opens for five seconds at the fifth silence", closed(4), "Silence", open("Silence", 1, now + 5 * s)],
     [
       "closed opens for a minute at the first configuration fault",
@@ -110,7 +111,7 @@ describe("a circuit that hears of a failure", () => {
       "Configuration",
       open("Configuration", 1, now + 60 * s)
     ],
-    ["goes on after a first try without an answer", probing(closed(0), 0), "Silence", closed(1)],
+    ["goes on after a first try without an answer", probing(closed(0), 0), "Silence", closed(1, 0, now)],
     [
       "opens anew with the other's interval where the fault has changed",
       probing(open("Silence", 6, 0), 0),
@@ -118,7 +119,13 @@ describe("a circuit that hears of a failure", () => {
       open("Configuration", 1, now + 60 * s)
     ]
   ])("%s", (_, circuit, fault, after) => {
-    expect(failed(standard, circuit, fault, now)).toEqual(after)
+    expect(failed(standard, circuit, fault, { now, workedAt: 0 })).toEqual(after)
+  })
+
+  it("begins to count anew where it worked since for whoever saw it fail", () => {
+    const four = closed(4, 0, now - s)
+    expect(failed(standard, four, "Silence", { now, workedAt: now - s + 1 })).toEqual(closed(1, 0, now))
+    expect(failed(standard, four, "Silence", { now, workedAt: now - s })).toEqual(open("Silence", 1, now + 5 * s))
   })
 
   it.each<readonly [Circuit.Fault, ReadonlyArray<number>]>([
@@ -128,7 +135,7 @@ describe("a circuit that hears of a failure", () => {
     let state: State = closed(4)
     const waits: Array<number> = []
     for (let at = now; waits.length < seconds.length; ) {
-      const after = failed(standard, state, fault, at)
+      const after = failed(standard, state, fault, { now: at, workedAt: 0 })
       if (after?._tag !== "Open") throw new Error("not open")
       waits.push((after.until - at) / s)
       at = after.until
@@ -154,11 +161,16 @@ describe("a stored circuit", () => {
     [closed(2, now)],
     [open("Configuration", 4, now)],
     [probing(open("Silence", 2, now), now)],
-    [probing(closed(0), now)]
+    [probing(closed(0), now)],
+    [closed(3, now, now - s)]
   ])("is read as it was written: %j", (circuit) => {
     const text = Circuit.encode(circuit, now, "mark")
     expect(text.startsWith(`${now}|mark|{`)).toBe(true)
     expect(Circuit.decode(text)).toEqual(circuit)
+  })
+
+  it("of a version that did not note when it failed is read", () => {
+    expect(Circuit.decode(`${now}|mark|{"_tag":"Closed","failures":2,"provenAt":7}`)).toEqual(closed(2, 7))
   })
 
   it("that cannot be read counts as unknown", () => {
