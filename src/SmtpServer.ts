@@ -121,7 +121,8 @@ const parseAddress = (server: string): Either.Either<Address, InvalidServer> => 
   const [beforePath = ""] = rest.split(/[/?#]/, 1)
   const authority = writtenScheme === undefined ? beforePath : beforePath.slice(beforePath.lastIndexOf("@") + 1)
   // The first look of Node at an IPv6 address takes 5 ms.
-  if (authority.includes(":") && net.isIPv6(authority)) return Either.right({ secure, host: authority, port: undefined })
+  if (authority.includes(":") && net.isIPv6(authority))
+    return Either.right({ secure, host: authority, port: undefined })
   const [, v6, name = "", port] = /^(?:\[([^[\]]*)\]|([^:[\]]*))(?::(\d{1,9}))?$/.exec(authority) ?? []
   const host = v6 === undefined ? normalizeDomain(name) : net.isIPv6(v6) ? v6 : undefined
   return host === undefined || host.length > maxHost

@@ -83,12 +83,17 @@ export const make = Effect.fnUntraced(function* (
     let hand: Hand | typeof answer = answer
     // Most servers answer at once, be it to the mail after the one that they did not answer: those that come meanwhile wait
     // here, and are not even postponed.
-    const patience = rules.turn / 4 - share.waiting(place, yield* Monotonic.millis)
+    const silentFor = share.waiting(place, yield* Monotonic.millis)
+    const patience = rules.turn / 4 - silentFor
     if (patience > 0) {
       yield* Effect.timeoutOption(hoped(place), patience)
       hand = share.enter(place, yield* Monotonic.millis)
     }
-    if (hand === "Silent") return yield* refused(place, yield* spread(rules, rules.silence))
+    if (hand === "Silent") {
+      // As long again as it has been silent: one that only hesitates delays no code for long.
+      const rest = Math.max(rules.turn, Math.min(silentFor, rules.silence))
+      return yield* refused(place, yield* spread(rules, rest))
+    }
     if (hand !== "Unheard") return hand
     const detail = `mail server ${place} has half of the slots until it has answered`
     return yield* postponed(detail, yield* spread(rules, rules.turn / 4))
