@@ -5,6 +5,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import { type Exchange, maxDeliveries, poison, poisonDetail, type Settlement, suspectFrom } from "../JobStore.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { RedisConnection, Wait } from "../Redis/Connection.ts"
@@ -25,12 +26,18 @@ const deadAge = Duration.days(90)
 /** A producer sends again within minutes; a day covers one that was stopped over night with a message in hand. */
 const seenAge = Duration.days(1)
 
+/**
+ * A lease is longer by up to this part of it, by chance: what a worker had in hand when it died does not come back all at
+ * once, and what comes back does not keep step with whatever kills workers at regular times.
+ */
+const leaseSpread = 1 / 4
+
 /** About 13 MB of Redis' memory. */
 const seenCap = 100_000
 
 export interface Options {
   readonly keys: Keys
-  /** How long a job stays with a worker that gives no sign of life. */
+  /** How long a job stays at least with a worker that gives no sign of life. */
   readonly lease: Duration.Duration
   /** Seconds from the Unix time of a scheduled job to its score in huey's schedule, at a time in milliseconds. */
   readonly scheduleOffset: (now: number) => number
@@ -58,8 +65,8 @@ export interface Exchanging {
 
 export const make = (options: Options): Exchanging => {
   const { keys, random } = options
+  const lease = Duration.toMillis(options.lease)
   const limits = {
-    lease: Duration.toMillis(options.lease),
     suspect_from: suspectFrom,
     max_deliveries: maxDeliveries,
     poison_detail: poisonDetail,
@@ -76,6 +83,7 @@ export const make = (options: Options): Exchanging => {
     doubt: () => quiet.doubt(),
     ask: Effect.fnUntraced(function* ({ run }, settlements, free, suspects, wait) {
       const nonce = yield* random
+      const held = Math.floor(lease * (1 + leaseSpread * (yield* Random.next)))
       const schedule_offset = options.scheduleOffset(yield* Clock.currentTimeMillis)
       const now = yield* Monotonic.millis
       const told = unanswered.nonces
@@ -84,14 +92,14 @@ export const make = (options: Options): Exchanging => {
       const named = { nonce, schedule_offset, unanswered: told.join(" "), ...flags }
       const { done, rest } = Settling.encode(settlements, options.scheduleOffset)
       const { buried, ...reply }: Reply = yield* Effect.onError(
-        run(exchange, keys, { ...limits, done, free, suspects, ...named }, rest, wait),
+        run(exchange, keys, { ...limits, lease: held, done, free, suspects, ...named }, rest, wait),
         () => Effect.sync(() => unanswered.add(nonce, wait && now + wait.silence))
       )
       unanswered.told(told, now)
       if (!isGlance) quiet.whole(now)
       return {
         ...reply,
-        buried: buried.map((held) => ({ letter: poison(held), bytes: held.bytes }))
+        buried: buried.map((last) => ({ letter: poison(last), bytes: last.bytes }))
       } satisfies Exchange
     })
   }

@@ -60,6 +60,30 @@ const message = (id: string) =>
     (bytes) => Buffer.from(bytes)
   )
 
+describe("JobStore.Redis, leases", () => {
+  it.scopedLive("last as long as was said and up to a quarter more, each exchange's by chance", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      yield* Effect.gen(function* () {
+        const lease = Duration.toMillis(options.lease)
+        const ends: Array<number> = []
+        for (let index = 0; index < 20; index++) {
+          yield* connection.use((client) => client.lpush("huey.redis.huey", `message ${index}`))
+          const { grants, now } = yield* exchange()
+          for (const grant of grants) {
+            const end = yield* connection.use((client) => client.zscore(own("inflight"), grant.lease.id))
+            ends.push(Number(end) - now)
+          }
+        }
+        expect(ends).toHaveLength(20)
+        expect(Math.min(...ends)).toBeGreaterThanOrEqual(lease)
+        expect(Math.max(...ends)).toBeLessThanOrEqual(lease * 1.25)
+        expect(new Set(ends).size).toBeGreaterThan(10)
+      }).pipe(Effect.provide(store(port)))
+    })
+  )
+})
+
 describe("JobStore.Redis, resends", () => {
   it.scopedLive("grants a message that was pushed twice once, in hand or done, and says so", () =>
     Effect.gen(function* () {
