@@ -1,7 +1,9 @@
 /**
  * The command's code as V8 compiled it, kept in a file beside it: a third of what the command takes to start is compiling. V8
- * itself refuses the file of another version of V8, or one that is damaged; the command then starts as if there were none.
+ * refuses the file of another version of V8, and one that is damaged is not shown to it; the command then starts as if there
+ * were none.
  */
+import { createHash } from "node:crypto"
 import { readFileSync, renameSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
@@ -22,9 +24,16 @@ const read = (cachedData?: Buffer) => {
   return new Script(readFileSync(filename, "latin1"), { filename, ...(cachedData && { cachedData }) })
 }
 
+/** At the end of the file: V8 trusts what it reads, and would crash on damaged code. */
+const digestOf = (code: Buffer) => createHash("sha256").update(code).digest()
+
+const digestBytes = 32
+
 const cached = (build: string) => {
   try {
-    return readFileSync(beside(cacheFile(build)))
+    const file = readFileSync(beside(cacheFile(build)))
+    const code = file.subarray(0, -digestBytes)
+    return digestOf(code).equals(file.subarray(-digestBytes)) ? code : undefined
   } catch {
     return undefined
   }
@@ -43,6 +52,7 @@ export const write = (build: string): void => {
   setFlagsFromString("--lazy")
   const file = beside(cacheFile(build))
   const unfinished = `${file}.${process.pid}`
-  writeFileSync(unfinished, script.createCachedData())
+  const code = script.createCachedData()
+  writeFileSync(unfinished, Buffer.concat([code, digestOf(code)]))
   renameSync(unfinished, file)
 }

@@ -1,0 +1,85 @@
+/**
+ * The built command starts from its compiled code where there is such, and without it all the same.
+ */
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { Script } from "node:vm"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import manifest from "../../package.json" with { type: "json" }
+import * as Command from "../services/Command.ts"
+
+const dist = dirname(Command.built)
+
+const cacheOf = (directory: string) =>
+  readdirSync(directory).filter((name) => /^command\.[0-9a-f]{16}\.cache$/.test(name))
+
+/** Whether V8 takes the compiled code. */
+const isTaken = (directory: string) => {
+  const [cache = ""] = cacheOf(directory)
+  // Behind it stands its digest.
+  const cachedData = readFileSync(join(directory, cache)).subarray(0, -32)
+  const script = new Script(readFileSync(join(directory, "command.cjs"), "latin1"), { cachedData })
+  return script.cachedDataRejected === false
+}
+
+/** What starts the command, elsewhere, with what is done to its compiled code. */
+const copy = (change: (cache: string) => void) =>
+  Effect.map(Command.directory({ "package.json": JSON.stringify({ type: "module" }) }), (directory) => {
+    const [cache = ""] = cacheOf(dist)
+    const names = ["edumfa-queue-huey.js", "command.cjs", "compile.js", cache]
+    for (const name of names) cpSync(join(dist, name), join(directory, name))
+    change(join(directory, cache))
+    return directory
+  })
+
+const node = (cwd: string, ...args: ReadonlyArray<string>) =>
+  Effect.scoped(Effect.flatMap(Command.start(process.execPath, args, { cwd }), ({ ended }) => Effect.flatten(ended)))
+
+const works = { code: 0, signal: null, stdout: `${manifest.version}\n`, stderr: "" }
+
+describe("the command's compiled code", () => {
+  it("was made by the build, and is taken by this Node", () => {
+    expect(cacheOf(dist)).toHaveLength(1)
+    expect(isTaken(dist)).toBe(true)
+  })
+
+  it.scopedLive.each<readonly [string, (cache: string) => void]>([
+    ["whole", () => {}],
+    ["missing", (cache) => rmSync(cache)],
+    ["empty", (cache) => writeFileSync(cache, "")],
+    ["cut", (cache) => writeFileSync(cache, readFileSync(cache).subarray(0, -1_000))],
+    [
+      "damaged",
+      (cache) => {
+        const bytes = readFileSync(cache)
+        bytes.fill(0xff, bytes.length >> 1, (bytes.length >> 1) + 100)
+        writeFileSync(cache, bytes)
+      }
+    ]
+  ])("may be %s", ([, change]) =>
+    Effect.gen(function* () {
+      const directory = yield* copy(change)
+      expect(yield* node(directory, "edumfa-queue-huey.js", "--version")).toEqual(works)
+    })
+  )
+
+  it.scopedLive("is made anew where the package is installed, and nothing is said where it cannot be", () =>
+    Effect.gen(function* () {
+      const directory = yield* copy((cache) => rmSync(cache))
+      const { postinstall } = manifest.scripts
+      const install = (cwd: string) =>
+        Effect.scoped(
+          Effect.flatMap(Command.start("sh", ["-c", postinstall], { cwd }), ({ ended }) => Effect.flatten(ended))
+        )
+      const silent = { code: 0, signal: null, stdout: "", stderr: "" }
+      // Not built yet, as in a fresh clone.
+      expect(yield* install(directory)).toEqual(silent)
+      expect(cacheOf(directory)).toEqual([])
+      expect(yield* node(directory, "compile.js")).toEqual(silent)
+      expect(isTaken(directory)).toBe(true)
+      rmSync(join(directory, "command.cjs"))
+      expect(yield* node(directory, "compile.js")).toEqual(silent)
+    })
+  )
+})
