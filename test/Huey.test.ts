@@ -8,6 +8,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as MimeTree from "../src/Huey/MimeTree.ts"
 import { NaiveDateTime } from "../src/Huey/NaiveDateTime.ts"
+import * as TimeZone from "../src/Huey/TimeZone.ts"
 import * as Huey from "../src/Huey.ts"
 import * as MimeParts from "./services/MimeParts.ts"
 
@@ -298,9 +299,10 @@ describe("config", () => {
 
   it.effect("huey's defaults", () =>
     Effect.gen(function* () {
-      expect(yield* read({})).toEqual(
-        Either.right({ compression: false, useZlib: false, utc: true, timeZone: DateTime.zoneMakeLocal() })
-      )
+      const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
+      expect(
+        Either.map(yield* read({}), (it) => ({ ...it, timeZone: it.timeZone && TimeZone.nameOf(it.timeZone) }))
+      ).toEqual(Either.right({ compression: false, useZlib: false, utc: true, timeZone }))
     })
   )
   it.effect("every key", () =>
