@@ -20,11 +20,13 @@ import { Unanswered } from "./Unanswered.ts"
 /** So many dead letters are kept, as Sidekiq and Asynq do; Redis may keep a few more. */
 export const deadCap = 10_000
 
-/** And so long: what failed a quarter of a year ago is nobody's question any more. */
-const deadAge = Duration.days(90)
+/** And so many milliseconds: what failed a quarter of a year ago is nobody's question any more. */
+const deadAge = Duration.toMillis(Duration.days(90))
 
-/** A producer sends again within minutes; a day covers one that was stopped over night with a message in hand. */
-const seenAge = Duration.days(1)
+/**
+ * Milliseconds. A producer sends again within minutes; a day covers one that was stopped over night with a message in hand.
+ */
+const seenAge = Duration.toMillis(Duration.days(1))
 
 /**
  * A lease is longer by up to this part of it, by chance: what a worker had in hand when it died does not come back all at
@@ -66,15 +68,6 @@ export interface Exchanging {
 export const make = (options: Options): Exchanging => {
   const { keys, random } = options
   const lease = Duration.toMillis(options.lease)
-  const limits = {
-    suspect_from: suspectFrom,
-    max_deliveries: maxDeliveries,
-    poison_detail: poisonDetail,
-    dead_cap: deadCap,
-    dead_age: Duration.toMillis(deadAge),
-    seen_cap: seenCap,
-    seen_age: Duration.toMillis(seenAge)
-  }
   const unanswered = new Unanswered()
   const quiet = new Quiet()
 
@@ -88,18 +81,39 @@ export const make = (options: Options): Exchanging => {
       const now = yield* Monotonic.millis
       const told = unanswered.nonces
       const isGlance = settlements.length + told.length === 0 && quiet.allows(now)
-      const flags = { quiet: isGlance ? 1 : 0, behind: wait === undefined ? 0 : 1 }
-      const named = { nonce, schedule_offset, unanswered: told.join(" "), ...flags }
       const { done, rest } = Settling.encode(settlements, options.scheduleOffset)
-      const { buried, ...reply }: Reply = yield* Effect.onError(
-        run(exchange, keys, { ...limits, lease: held, done, free, suspects, ...named }, rest, wait),
-        () => Effect.sync(() => unanswered.add(nonce, wait && now + wait.silence))
+      // Written out, for each spread of a record costs as much as a job.
+      const args = {
+        done,
+        free,
+        suspects,
+        suspect_from: suspectFrom,
+        lease: held,
+        nonce,
+        unanswered: told.join(" "),
+        max_deliveries: maxDeliveries,
+        poison_detail: poisonDetail,
+        dead_cap: deadCap,
+        dead_age: deadAge,
+        seen_cap: seenCap,
+        seen_age: seenAge,
+        schedule_offset,
+        quiet: isGlance ? 1 : 0,
+        behind: wait === undefined ? 0 : 1
+      }
+      const reply: Reply = yield* Effect.onError(run(exchange, keys, args, rest, wait), () =>
+        Effect.sync(() => unanswered.add(nonce, wait && now + wait.silence))
       )
       unanswered.told(told, now)
       if (!isGlance) quiet.whole(now)
+      const { buried, duplicates, grants, nextDueIn, settled } = reply
       return {
-        ...reply,
-        buried: buried.map((last) => ({ letter: poison(last), bytes: last.bytes }))
+        settled,
+        grants,
+        buried: buried.map((last) => ({ letter: poison(last), bytes: last.bytes })),
+        duplicates,
+        nextDueIn,
+        now: reply.now
       } satisfies Exchange
     })
   }

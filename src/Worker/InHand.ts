@@ -44,6 +44,8 @@ export class InHand {
   readonly changed: Queue.Queue<void>
   /** There is room for a second exchange beside the one under way. */
   readonly roomy: Queue.Queue<void>
+  /** Open while something is in hand. */
+  private readonly working = Effect.unsafeMakeLatch()
 
   constructor(slots: number, changed: Queue.Queue<void>, roomy: Queue.Queue<void>) {
     this.slots = slots
@@ -171,12 +173,14 @@ export class InHand {
   hold(grant: Grant, now: number, timeout: number): Hand {
     const hand = new Hand(grant, now, timeout)
     this.hands.set(grant.lease.token, hand)
+    this.working.unsafeOpen()
     return hand
   }
 
   /** An attempt has ended; absent: there is nothing to settle. */
   finish(hand: Hand, settlement: Settlement | undefined): void {
     this.hands.delete(hand.lease.token)
+    if (this.hands.size === 0) this.working.unsafeClose()
     this.hasBegun = true
     if (settlement !== undefined) {
       if (hand.job !== undefined) this.jobs.set(settlement, hand.job)
@@ -209,6 +213,11 @@ export class InHand {
   /** Interrupts what does not heed its signal; does not wait, for a send after its final dot cannot be interrupted. */
   interruptAll(): Effect.Effect<void> {
     return this.interrupt(() => true)
+  }
+
+  /** Done as soon as something is in hand: an idle worker need not wake up to look. */
+  get busy(): Effect.Effect<void> {
+    return this.working.await
   }
 
   /** Tells attempts that are past their deadline to stop, and interrupts those that do not heed it. */

@@ -155,7 +155,7 @@ export const make = <R>(options: Options<R>): Turn<R> => {
       ))
     const mayBeMore = inHand.told(asking, reply.grants.length)
     yield* storeTime.sync(reply.now)
-    yield* logSettled(inHand, settlements, reply.settled)
+    if (reply.settled.includes(false)) yield* logSettled(inHand, settlements, reply.settled)
     for (const buried of reply.buried) yield* logBuried(codec, buried)
     if (reply.duplicates > 0) yield* Effect.logInfo(`left out ${reply.duplicates} that a producer had pushed twice`)
     const now = yield* Monotonic.millis
