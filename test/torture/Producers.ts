@@ -19,8 +19,8 @@ const atOnce = 16
 /** Before a job whose fate nobody knows is enqueued again, as another job. */
 const pauseAfterFailure = Duration.millis(100)
 
-/** Between two looks whether the workers have caught up. */
-const pauseWhenAhead = Duration.millis(10)
+/** Between two looks whether the workers have caught up: they have enough to do meanwhile. */
+const pauseWhenAhead = Duration.millis(50)
 
 export interface Options {
   readonly seed: number
