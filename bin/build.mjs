@@ -38,7 +38,11 @@ const { metafile } = await bundle("bin/command.ts", "dist/command.cjs", {
 })
 writeLicenses(Object.keys(metafile.inputs), "dist/LICENSES.txt")
 
-const digest = createHash("sha256").update(readFileSync("dist/command.cjs")).digest("hex").slice(0, 16)
+const code = readFileSync("dist/command.cjs")
+// It is read as Latin-1: esbuild escapes all else but what stands in regular expressions and in comments on licenses.
+if (code.some((byte) => byte > 0x7f)) throw new Error("dist/command.cjs is not ASCII")
+
+const digest = createHash("sha256").update(code).digest("hex").slice(0, 16)
 const define = { BUILD: JSON.stringify(digest) }
 await bundle("bin/edumfa-queue-huey.ts", command, { format: "esm", define, banner: { js: "#!/usr/bin/env node" } })
 await bundle("bin/compile.ts", "dist/compile.js", { format: "esm", define })

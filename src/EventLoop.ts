@@ -3,12 +3,6 @@
  */
 import * as Effect from "effect/Effect"
 
-/** Waits until it has come round: the replies that were there have been read, and what waited for them has run. */
-export const nextTurn: Effect.Effect<void> = Effect.async((resume) => {
-  const immediate = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(immediate))
-})
-
 /** Waits until it has come round so many times, or until `enough` after one of them. */
 export const turns = (most: number, enough: () => boolean): Effect.Effect<void> =>
   Effect.async((resume) => {
@@ -21,3 +15,6 @@ export const turns = (most: number, enough: () => boolean): Effect.Effect<void> 
     let immediate = setImmediate(turn)
     return Effect.sync(() => clearImmediate(immediate))
   })
+
+/** Waits until it has come round: the replies that were there have been read, and what waited for them has run. */
+export const nextTurn: Effect.Effect<void> = turns(1, () => true)

@@ -191,7 +191,7 @@ export class JobStore extends Context.Tag("edumfa-queue/JobStore")<
   {
     /** What a start block calls it; no secret. */
     readonly name: string
-    /** How long a grant holds at least unless it is extended; on Redis it is up to a quarter more. */
+    /** How long a grant or an extension holds at least; on Redis it is up to a quarter more. */
     readonly lease: Duration.Duration
     /** Settles finished attempts and grants up to `free` messages, `suspects` of them under suspicion; by default 1. */
     readonly exchange: (

@@ -176,33 +176,49 @@ export const fromRow = (row: unknown): Either.Either<SmtpServer, InvalidServer> 
 /** A worker's mails name few servers; whoever enqueues may name any. */
 const maxRemembered = 100
 
-const isRecord = (row: unknown): row is Readonly<Record<string, unknown>> =>
-  typeof row === "object" && row !== null && !(row instanceof Map)
+/** Keys and characters of a row that is remembered: eduMFA's has ten keys, and one of a job may have as many as fit into it. */
+const maxKeys = 32
+const maxCharacters = 4_000
 
-/** Values that are no primitives count as different. */
-const isSame = (one: Readonly<Record<string, unknown>>, other: Readonly<Record<string, unknown>>): boolean => {
+type Values = Readonly<Record<string, unknown>>
+
+const isRecord = (row: unknown): row is Values => typeof row === "object" && row !== null && !(row instanceof Map)
+
+/** A copy, for whoever has the row may change it; none of what is more than a few short texts, numbers and the like. */
+const copyOf = (row: Values): ReadonlyMap<string, unknown> | undefined => {
+  const entries = Object.entries(row)
+  if (entries.length > maxKeys) return undefined
+  let characters = 0
+  for (const [key, value] of entries) {
+    if (typeof value === "object" && value !== null) return undefined
+    characters += key.length + (typeof value === "string" ? value.length : 0)
+  }
+  return characters > maxCharacters ? undefined : new Map(entries)
+}
+
+const isSame = (copy: ReadonlyMap<string, unknown>, row: Values): boolean => {
   let keys = 0
-  for (const key in one) {
-    if (!(key in other) || one[key] !== other[key]) return false
+  for (const key in row) {
+    const value = row[key]
+    if (copy.get(key) !== value || (value === undefined && !copy.has(key))) return false
     keys += 1
   }
-  return keys === Object.keys(other).length
+  return keys === copy.size
 }
 
 /** {@link fromRow} for whoever reads the same few rows again and again: it remembers them, with what they are. */
 export const makeReader = (): typeof fromRow => {
-  const remembered = new Map<
-    unknown,
-    { readonly row: Readonly<Record<string, unknown>>; readonly server: SmtpServer }
-  >()
+  const remembered = new Map<unknown, { readonly copy: ReadonlyMap<string, unknown>; readonly server: SmtpServer }>()
   return (row) => {
     if (!isRecord(row)) return fromRow(row)
     const { identifier } = row
     const known = remembered.get(identifier)
-    if (known !== undefined && isSame(known.row, row)) return Either.right(known.server)
+    if (known !== undefined && isSame(known.copy, row)) return Either.right(known.server)
     return Either.map(fromRow(row), (server) => {
+      const copy = copyOf(row)
+      if (copy === undefined) return server
       if (remembered.size >= maxRemembered) remembered.clear()
-      remembered.set(identifier, { row, server })
+      remembered.set(identifier, { copy, server })
       return server
     })
   }

@@ -217,12 +217,15 @@ describe("toRow", () => {
 })
 
 describe("a reader", () => {
+  const withoutPassword = Object.fromEntries(Object.entries(row).filter(([key]) => key !== "password"))
   const variants = [
     row,
     { ...row, password: "another" },
     { ...row, server: "other.example.org" },
     { ...row, more: 1 },
     { ...row, more: undefined },
+    withoutPassword,
+    { ...withoutPassword, more: undefined },
     { ...row, smime: { private_key: "" } },
     { ...row, identifier: null },
     { ...row, port: 0 },
@@ -248,5 +251,27 @@ describe("a reader", () => {
     expect(Either.getOrThrow(read({ ...row }))).toBe(first)
     for (let index = 0; index < 100; index++) read({ ...row, identifier: String(index) })
     expect(Either.getOrThrow(read(row))).not.toBe(first)
+  })
+
+  it("sees what was changed in a row that it has read", () => {
+    const read = makeReader()
+    const changing = { ...row }
+    const before = Either.getOrThrow(read(changing))
+    changing.server = "other.example.org"
+    expect(Either.getOrThrow(read(changing))).toMatchObject({ host: "other.example.org" })
+    expect(before).not.toMatchObject({ host: "other.example.org" })
+  })
+
+  it.each([
+    ["many keys", Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`more ${index}`, 1]))],
+    ["a long text", { description: "x".repeat(5_000) }],
+    ["a long key", { ["x".repeat(5_000)]: 1 }],
+    ["a list", { more: [] }]
+  ])("keeps no row with %s: of what jobs bring along it holds little", (_, more) => {
+    const read = makeReader()
+    const large = { ...row, ...more }
+    const first = Either.getOrThrow(read(large))
+    expect(first).toEqual(Either.getOrThrow(fromRow(row)))
+    expect(Either.getOrThrow(read(large))).not.toBe(first)
   })
 })

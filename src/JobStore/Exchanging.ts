@@ -34,6 +34,10 @@ const seenAge = Duration.toMillis(Duration.days(1))
  */
 const leaseSpread = 1 / 4
 
+/** How long what is granted or extended now is held, of a lease in milliseconds. */
+export const spread = (lease: number): Effect.Effect<number> =>
+  Effect.map(Random.next, (part) => Math.floor(lease * (1 + leaseSpread * part)))
+
 /** About 13 MB of Redis' memory. */
 const seenCap = 100_000
 
@@ -76,7 +80,7 @@ export const make = (options: Options): Exchanging => {
     doubt: () => quiet.doubt(),
     ask: Effect.fnUntraced(function* ({ run }, settlements, free, suspects, wait) {
       const nonce = yield* random
-      const held = Math.floor(lease * (1 + leaseSpread * (yield* Random.next)))
+      const held = yield* spread(lease)
       const schedule_offset = options.scheduleOffset(yield* Clock.currentTimeMillis)
       const now = yield* Monotonic.millis
       const told = unanswered.nonces

@@ -144,18 +144,19 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       exchange,
       extend: (leases) =>
         asWorker(
-          Effect.mapError(
+          Effect.flatMap(Exchanging.spread(lease), (held) =>
             commands.run(
               scripts.extend,
               keys,
-              { worker, lease },
+              { worker, lease, held },
               leases.flatMap(({ id, token }) => [id, token])
-            ),
-            (error) => {
+            )
+          ).pipe(
+            Effect.mapError((error) => {
               // An idle worker that polls would not notice that Redis takes no writes any more.
               exchanging.doubt()
               return storeError(error)
-            }
+            })
           )
         ),
       counts,

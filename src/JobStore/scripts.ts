@@ -9,7 +9,7 @@ import { allowWrites, custody, keyNames, number, numbers, presence, withWorkers 
 export const extend = Script.make({
   name: "extend",
   keys: withWorkers,
-  args: ["worker", "lease"],
+  args: ["worker", "lease", "held"],
   body: `${custody}${presence}
 ${allowWrites}
 announce(arg_worker, arg_lease)
@@ -17,7 +17,7 @@ local held = {}
 for i = first_rest, #ARGV, 2 do
   local meta = read_meta(ARGV[i])
   if meta and meta.token == ARGV[i + 1] then
-    redis.call('ZADD', key_inflight, score(now + arg_lease), ARGV[i])
+    redis.call('ZADD', key_inflight, score(now + arg_held), ARGV[i])
     held[#held + 1] = 1
   else
     held[#held + 1] = 0

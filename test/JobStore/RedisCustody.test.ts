@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Huey from "../../src/Huey.ts"
 import * as RedisStore from "../../src/JobStore/Redis.ts"
-import { type DeadLetter, type Grant, JobStore, type Settlement } from "../../src/JobStore.ts"
+import { type DeadLetter, type Grant, JobStore, type Lease, type Settlement } from "../../src/JobStore.ts"
 import type { RedisConnection } from "../../src/Redis/Connection.ts"
 import { RedisError } from "../../src/Redis/RedisError.ts"
 import * as Redis from "../../src/Redis.ts"
@@ -61,21 +61,28 @@ const message = (id: string) =>
   )
 
 describe("JobStore.Redis, leases", () => {
-  it.scopedLive("last as long as was said and up to a quarter more, each exchange's by chance", () =>
+  it.scopedLive("last as long as was said and up to a quarter more, by chance of each exchange and extension", () =>
     Effect.gen(function* () {
       const { connection, port } = yield* RedisServer.make()
       yield* Effect.gen(function* () {
         const lease = Duration.toMillis(options.lease)
         const ends: Array<number> = []
+        const extended: Array<number> = []
+        const endOf = ({ id }: Lease) => connection.use((client) => client.zscore(own("inflight"), id))
+        const { extend } = yield* JobStore
         for (let index = 0; index < 20; index++) {
           yield* connection.use((client) => client.lpush("huey.redis.huey", `message ${index}`))
           const { grants, now } = yield* exchange()
           for (const grant of grants) {
-            const end = yield* connection.use((client) => client.zscore(own("inflight"), grant.lease.id))
-            ends.push(Number(end) - now)
+            ends.push(Number(yield* endOf(grant.lease)) - now)
+            yield* extend([grant.lease])
+            extended.push(Number(yield* endOf(grant.lease)) - now)
           }
         }
         expect(ends).toHaveLength(20)
+        // Redis' clock went on meanwhile, by far less than leases differ.
+        expect(Math.min(...extended)).toBeGreaterThanOrEqual(lease)
+        expect(Math.max(...extended) - Math.min(...extended)).toBeGreaterThan(lease / 10)
         expect(Math.min(...ends)).toBeGreaterThanOrEqual(lease)
         expect(Math.max(...ends)).toBeLessThanOrEqual(lease * 1.25)
         expect(new Set(ends).size).toBeGreaterThan(10)

@@ -1,7 +1,8 @@
 /**
  * The built command starts from its compiled code where there is such, and without it all the same.
  */
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Script } from "node:vm"
 import { describe, expect, it } from "@effect/vitest"
@@ -61,6 +62,26 @@ describe("the command's compiled code", () => {
     Effect.gen(function* () {
       const directory = yield* copy(change)
       expect(yield* node(directory, "edumfa-queue-huey.js", "--version")).toEqual(works)
+    })
+  )
+
+  /** What another program of the same length was compiled to, which is all that V8 compares. */
+  const another = () => {
+    const { length } = readFileSync(join(dist, "command.cjs"))
+    const script = new Script(`(function(require){require("node:fs").writeSync(1,"another")})`.padEnd(length))
+    script.runInThisContext()
+    const code = script.createCachedData()
+    return Buffer.concat([code, createHash("sha256").update(code).digest()])
+  }
+
+  it.scopedLive("is what the command starts from, unless it is of another build", () =>
+    Effect.gen(function* () {
+      const directory = yield* copy((cache) => writeFileSync(cache, another()))
+      const run = node(directory, "edumfa-queue-huey.js", "--version")
+      expect(yield* run).toEqual({ ...works, stdout: "another" })
+      const [cache = ""] = cacheOf(directory)
+      renameSync(join(directory, cache), join(directory, `command.${"0".repeat(16)}.cache`))
+      expect(yield* run).toEqual(works)
     })
   )
 

@@ -57,6 +57,8 @@ interface Known {
  */
 const storePatience = (needsProof: boolean): number => (needsProof ? 1_000 : 200)
 
+const tooLate = new BreakerStoreError({ detail: "no answer in time", cause: undefined })
+
 /** So long a store that did not answer is not asked, milliseconds: of what waits for it nothing gets faster. */
 const storePause = 5_000
 
@@ -81,7 +83,8 @@ export const make = Effect.fnUntraced(function* (
   const workedAt = new Map<string, number>()
   /** Probes of this process, until they report. */
   const probes = new Map<string, Deferred.Deferred<void>>()
-  let pausedUntil = Number.NEGATIVE_INFINITY
+  /** Until then, monotonic milliseconds, nobody asks who would wait no longer than `patience`. */
+  let pause = { until: Number.NEGATIVE_INFINITY, patience: 0 }
   /** From monotonic milliseconds to the store's time. */
   let offset = (yield* Clock.currentTimeMillis) - (yield* Monotonic.millis)
   const oneByOne = yield* Effect.makeSemaphore(1)
@@ -97,21 +100,24 @@ export const make = Effect.fnUntraced(function* (
   const exchange = ({ name, needsProof }: Breaker, swap?: Swap): Effect.Effect<Known, BreakerStoreError> =>
     Effect.gen(function* () {
       const askedAt = yield* Monotonic.millis
-      if (askedAt < pausedUntil) return yield* new BreakerStoreError({ detail: "not asked", cause: undefined })
+      const patience = storePatience(needsProof)
+      if (askedAt < pause.until && patience <= pause.patience)
+        return yield* new BreakerStoreError({ detail: "not asked", cause: undefined })
       // On a fiber of its own: what is reported by one that was interrupted must get through, and end in time.
       const asking = yield* store.exchange(name, swap).pipe(
         Effect.timeoutFail({
-          duration: storePatience(needsProof),
-          onTimeout: () => new BreakerStoreError({ detail: "no answer in time", cause: undefined })
+          duration: patience,
+          onTimeout: () => tooLate
         }),
         Effect.either,
         Effect.interruptible,
         Effect.forkDaemon
       )
       const found = yield* Effect.flatten(Fiber.join(asking)).pipe(
-        Effect.tapError(({ detail }) => {
-          pausedUntil = askedAt + storePause
-          return Effect.logDebug(`the breakers of mail servers are not shared for now: ${detail}`)
+        Effect.tapError((error) => {
+          // What is too slow for a connection may be fast enough for a login, which is asked for right after it.
+          pause = { until: askedAt + storePause, patience: error === tooLate ? patience : Number.POSITIVE_INFINITY }
+          return Effect.logDebug(`the breakers of mail servers are not shared for now: ${error.detail}`)
         })
       )
       const readAt = yield* Monotonic.millis

@@ -20,7 +20,10 @@ export interface Options {
 }
 
 export interface Places {
-  /** Sends a mail from a place of its own: at once where there is one, and postponed where there is none for this server. */
+  /**
+   * Sends a mail from a place of its own: at once where there is one, and postponed where there is none for this server. The
+   * place is taken when this is called, so that what it answers with is run once.
+   */
   readonly take: <A>(
     server: SmtpServer,
     clock: Clock.Clock,

@@ -87,10 +87,11 @@ export class Share {
     }
   }
 
-  failed(server: string, now: number): void {
+  /** `since`: from then on it has not answered, unless it was silent before. */
+  failed(server: string, since: number): void {
     if (this.silent.has(server)) return
     if (this.silent.size >= maxServers) this.silent.clear()
-    this.silent.set(server, now)
+    this.silent.set(server, since)
   }
 
   /** Whether a server has more than half of the slots, as long as it answers. */
@@ -104,8 +105,9 @@ export class Share {
     for (const [server, hands] of this.hands) {
       const heardAt = this.heardAt.get(server) ?? 0
       const late = [...hands].filter((hand) => now - Math.max(hand.since, heardAt) >= this.patience)
-      if (hands.size <= this.limit || late.length === 0) continue
-      this.failed(server, now)
+      const [first] = late
+      if (hands.size <= this.limit || first === undefined) continue
+      this.failed(server, Math.max(first.since, heardAt))
       for (const hand of late.slice(this.limit - hands.size)) hand.giveUp?.()
     }
   }
