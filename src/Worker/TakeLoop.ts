@@ -87,6 +87,12 @@ export const make = Effect.fnUntraced(function* <R>({
 
   const gathered = EventLoop.turns(turnsToGather, () => !inHand.isBusy)
 
+  /** Once what is logged so far has been written, with all that has ended: the exchange tells it, and nothing else is due. */
+  const turned = Effect.zipRight(
+    Effect.suspend(() => (inHand.isBusy ? gathered : EventLoop.nextTurn)),
+    Queue.poll(inHand.changed)
+  )
+
   const first = Effect.gen(function* () {
     for (;;) {
       // Before the exchange after a failure reclaims leases that ended meanwhile, and grants us our own jobs once more.
@@ -98,7 +104,7 @@ export const make = Effect.fnUntraced(function* <R>({
       const hasFreeSlot = inHand.free > 0
       // No call that waits for an arrival is needed where messages wait.
       if (hasFreeSlot && mayBeMore) {
-        if (inHand.isBusy) yield* gathered
+        yield* turned
         continue
       }
       if (hasFreeSlot) yield* Queue.offer(idle, undefined)
@@ -107,12 +113,13 @@ export const make = Effect.fnUntraced(function* <R>({
       if (Option.isNone(yield* Queue.poll(inHand.changed))) {
         yield* Effect.raceFirst(Queue.take(inHand.changed), hasFreeSlot ? pause(wait) : Effect.sleep(longestWait))
       }
-      yield* inHand.isBusy ? gathered : EventLoop.nextTurn
+      yield* turned
     }
   })
 
   /** Exchanges beside the first one, as long as there is room; a store that does not answer is the first one's care. */
   const second = Queue.take(inHand.roomy).pipe(
+    Effect.zipRight(EventLoop.nextTurn),
     Effect.zipRight(
       Effect.suspend(() =>
         inHand.isRoomy

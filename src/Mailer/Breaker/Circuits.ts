@@ -121,7 +121,8 @@ export const make = Effect.fnUntraced(function* (
         })
       )
       const readAt = yield* Monotonic.millis
-      offset = found.now - readAt
+      // Said somewhere between.
+      offset = found.now - (askedAt + readAt) / 2
       return remember(name, { stored: found.stored, circuit: Circuit.decode(found.stored), readAt })
     })
 

@@ -14,7 +14,7 @@ export interface Hand {
 /** More are forgotten: a site has a few mail servers, and a job may name any. */
 const maxServers = 1_000
 
-/** A server that answered within so many milliseconds is trusted to answer. */
+/** So many milliseconds what is known of a server counts: that it answered, or that it did not. */
 const memory = 60_000
 
 /** Counts and tells; synchronous, since it is asked for every mail. */
@@ -23,8 +23,8 @@ export class Share {
   private readonly patience: number
   private readonly hands = new Map<string, Set<Hand>>()
   private readonly heardAt = new Map<string, number>()
-  /** Since when a server has not answered, of those that failed to. */
-  private readonly silent = new Map<string, number>()
+  /** Since when a server has not answered, of those that failed to, and when it last did. */
+  private readonly silent = new Map<string, { readonly since: number; failedAt: number }>()
   /** Who waits for a server's first answer. */
   private readonly hopeful = new Map<string, Set<() => void>>()
 
@@ -47,7 +47,7 @@ export class Share {
   enter(server: string, now: number): Hand | "Silent" | "Unheard" {
     const hands = this.hands.get(server) ?? new Set()
     if (hands.size >= this.limit) {
-      if (this.silent.has(server)) return "Silent"
+      if (this.silence(server, now) !== undefined) return "Silent"
       const heardAt = this.heardAt.get(server) ?? Number.NEGATIVE_INFINITY
       if (this.isCautious && now - heardAt >= memory) return "Unheard"
     }
@@ -75,7 +75,7 @@ export class Share {
   /** For how long a server has not answered: since it failed to, or since the first of the mails in hand for it. */
   waiting(server: string, now: number): number {
     const [first] = this.hands.get(server) ?? []
-    return now - (this.silent.get(server) ?? first?.since ?? now)
+    return now - (this.silence(server, now)?.since ?? first?.since ?? now)
   }
 
   /** Calls `resume` when the server has answered; answers with what takes that back. */
@@ -87,11 +87,20 @@ export class Share {
     }
   }
 
-  /** `since`: from then on it has not answered, unless it was silent before. */
-  failed(server: string, since: number): void {
-    if (this.silent.has(server)) return
+  private silence(server: string, now: number) {
+    const silence = this.silent.get(server)
+    return silence !== undefined && now - silence.failedAt < memory ? silence : undefined
+  }
+
+  /** It failed to answer `now`; `since`: from then on it has not, unless it was silent before. */
+  failed(server: string, now: number, since = now): void {
+    const silence = this.silence(server, now)
+    if (silence !== undefined) {
+      silence.failedAt = now
+      return
+    }
     if (this.silent.size >= maxServers) this.silent.clear()
-    this.silent.set(server, since)
+    this.silent.set(server, { since, failedAt: now })
   }
 
   /** Whether a server has more than half of the slots, as long as it answers. */
@@ -107,7 +116,7 @@ export class Share {
       const late = [...hands].filter((hand) => now - Math.max(hand.since, heardAt) >= this.patience)
       const [first] = late
       if (hands.size <= this.limit || first === undefined) continue
-      this.failed(server, Math.max(first.since, heardAt))
+      this.failed(server, now, Math.max(first.since, heardAt))
       for (const hand of late.slice(this.limit - hands.size)) hand.giveUp?.()
     }
   }

@@ -117,4 +117,15 @@ describe("a mail for a server that has half of the slots and is silent", () => {
       expectRest(Either.getOrThrow(Either.flip(yield* next)).retryIn, 5_000)
     })
   )
+
+  it.scoped("is begun where the last failure is a minute old: nobody knows any more", () =>
+    Effect.gen(function* () {
+      const { failed, next } = yield* withMails(4)
+      yield* failed
+      yield* TestClock.adjust("59 seconds")
+      expect(Either.isLeft(yield* next)).toBe(true)
+      yield* TestClock.adjust("1 second")
+      expect(Either.getOrThrow(yield* next)).toBe("begun")
+    })
+  )
 })
