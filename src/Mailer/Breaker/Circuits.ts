@@ -69,6 +69,8 @@ interface Change<out A> {
   readonly next: Circuit.Circuit | undefined
 }
 
+const tooSlow = "no answer in time"
+
 const seconds = (millis: number) => `${(millis / 1_000).toFixed(1)} s`
 
 /** Makes them; nothing is read before something is asked. */
@@ -81,7 +83,8 @@ export const make = Effect.fnUntraced(function* (
   const workedAt = new Map<string, number>()
   /** Probes of this process, until they report. */
   const probes = new Map<string, Deferred.Deferred<void>>()
-  let pausedUntil = Number.NEGATIVE_INFINITY
+  /** For connections, and for logins: a store that is too slow for the ones may still keep a password from being refused. */
+  const pausedUntil = { connections: Number.NEGATIVE_INFINITY, logins: Number.NEGATIVE_INFINITY }
   /** From monotonic milliseconds to the store's time. */
   let offset = (yield* Clock.currentTimeMillis) - (yield* Monotonic.millis)
   const oneByOne = yield* Effect.makeSemaphore(1)
@@ -97,12 +100,13 @@ export const make = Effect.fnUntraced(function* (
   const exchange = ({ name, needsProof }: Breaker, swap?: Swap): Effect.Effect<Known, BreakerStoreError> =>
     Effect.gen(function* () {
       const askedAt = yield* Monotonic.millis
-      if (askedAt < pausedUntil) return yield* new BreakerStoreError({ detail: "not asked", cause: undefined })
+      if (askedAt < pausedUntil[needsProof ? "logins" : "connections"])
+        return yield* new BreakerStoreError({ detail: "not asked", cause: undefined })
       // On a fiber of its own: what is reported by one that was interrupted must get through, and end in time.
       const asking = yield* store.exchange(name, swap).pipe(
         Effect.timeoutFail({
           duration: storePatience(needsProof),
-          onTimeout: () => new BreakerStoreError({ detail: "no answer in time", cause: undefined })
+          onTimeout: () => new BreakerStoreError({ detail: tooSlow, cause: undefined })
         }),
         Effect.either,
         Effect.interruptible,
@@ -110,7 +114,8 @@ export const make = Effect.fnUntraced(function* (
       )
       const found = yield* Effect.flatten(Fiber.join(asking)).pipe(
         Effect.tapError(({ detail }) => {
-          pausedUntil = askedAt + storePause
+          pausedUntil.connections = askedAt + storePause
+          if (needsProof || detail !== tooSlow) pausedUntil.logins = pausedUntil.connections
           return Effect.logDebug(`the breakers of mail servers are not shared for now: ${detail}`)
         })
       )

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
-import { BreakerStore } from "../../../src/Mailer/Breaker/BreakerStore.ts"
+import { BreakerStore, makeMemory } from "../../../src/Mailer/Breaker/BreakerStore.ts"
 import * as Circuit from "../../../src/Mailer/Breaker/Circuit.ts"
 import * as Circuits from "../../../src/Mailer/Breaker/Circuits.ts"
 
@@ -24,6 +24,27 @@ describe("a store that hangs", () => {
       expect(yield* Fiber.join(first)).toBe(undefined)
       yield* circuits.succeeded({ name: "one", label: "one", needsProof })
       expect(yield* ask).toBe(undefined)
+    })
+  )
+})
+
+describe("a store that is slow", () => {
+  it.scoped("says that a password is refused, though it is too slow for a connection", () =>
+    Effect.gen(function* () {
+      const states = makeMemory()
+      const slow = BreakerStore.of({
+        exchange: (name, swap) => Effect.delay(states.exchange(name, swap), "500 millis")
+      })
+      const server = { name: "connect", label: "server", needsProof: false }
+      const login = { name: "login", label: "login", needsProof: true }
+      const other = yield* Circuits.make(states, Circuit.standard)
+      expect(yield* other.ask(login, 10_000)).toBe(undefined)
+      yield* other.failed(login, "Configuration", "535")
+      const circuits = yield* Circuits.make(slow, Circuit.standard)
+      // As each mail does.
+      const asked = yield* Effect.fork(Effect.zipRight(circuits.ask(server, 10_000), circuits.ask(login, 10_000)))
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* Fiber.join(asked)).toMatchObject({ why: "Open" })
     })
   )
 })
