@@ -1,10 +1,10 @@
 /**
  * The command's code as V8 compiled it, kept in a file beside it: a third of what the command takes to start is compiling. V8
- * refuses the file of another version of V8, and one that is damaged is not shown to it; the command then starts as if there
- * were none.
+ * refuses the file of another version of V8, or of other flags, and one that is damaged is not shown to it; the command then
+ * starts as if there were none.
  */
 import { createHash } from "node:crypto"
-import { readFileSync, renameSync, writeFileSync } from "node:fs"
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 import { setFlagsFromString } from "node:v8"
@@ -53,6 +53,11 @@ export const write = (build: string): void => {
   const file = beside(cacheFile(build))
   const unfinished = `${file}.${process.pid}`
   const code = script.createCachedData()
-  writeFileSync(unfinished, Buffer.concat([code, digestOf(code)]))
-  renameSync(unfinished, file)
+  try {
+    writeFileSync(unfinished, Buffer.concat([code, digestOf(code)]))
+    renameSync(unfinished, file)
+  } finally {
+    // Where it could not be written, as on a full disk, nothing is left of it.
+    rmSync(unfinished, { force: true })
+  }
 }

@@ -1,7 +1,7 @@
 /**
  * The built command starts from its compiled code where there is such, and without it all the same.
  */
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Script } from "node:vm"
 import { describe, expect, it } from "@effect/vitest"
@@ -78,6 +78,13 @@ describe("the command's compiled code", () => {
       expect(cacheOf(directory)).toEqual([])
       expect(yield* node(directory, "compile.js")).toEqual(silent)
       expect(isTaken(directory)).toBe(true)
+      const [cache = ""] = cacheOf(directory)
+      rmSync(join(directory, cache))
+      // Nothing can take its name.
+      mkdirSync(join(directory, cache))
+      const before = readdirSync(directory)
+      expect(yield* node(directory, "compile.js")).toEqual(silent)
+      expect(readdirSync(directory)).toEqual(before)
       rmSync(join(directory, "command.cjs"))
       expect(yield* node(directory, "compile.js")).toEqual(silent)
     })
