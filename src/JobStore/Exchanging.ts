@@ -32,6 +32,10 @@ const seenAge = Duration.days(1)
  */
 const leaseSpread = 1 / 4
 
+/** Milliseconds that a lease of at least so many holds from now on, be it new or extended. */
+export const spread = (lease: number): Effect.Effect<number> =>
+  Effect.map(Random.next, (part) => Math.floor(lease * (1 + leaseSpread * part)))
+
 /** About 13 MB of Redis' memory. */
 const seenCap = 100_000
 
@@ -83,7 +87,7 @@ export const make = (options: Options): Exchanging => {
     doubt: () => quiet.doubt(),
     ask: Effect.fnUntraced(function* ({ run }, settlements, free, suspects, wait) {
       const nonce = yield* random
-      const held = Math.floor(lease * (1 + leaseSpread * (yield* Random.next)))
+      const held = yield* spread(lease)
       const schedule_offset = options.scheduleOffset(yield* Clock.currentTimeMillis)
       const now = yield* Monotonic.millis
       const told = unanswered.nonces

@@ -145,11 +145,13 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
       extend: (leases) =>
         asWorker(
           Effect.mapError(
-            commands.run(
-              scripts.extend,
-              keys,
-              { worker, lease },
-              leases.flatMap(({ id, token }) => [id, token])
+            Effect.flatMap(Exchanging.spread(lease), (held) =>
+              commands.run(
+                scripts.extend,
+                keys,
+                { worker, lease: held },
+                leases.flatMap(({ id, token }) => [id, token])
+              )
             ),
             (error) => {
               // An idle worker that polls would not notice that Redis takes no writes any more.
