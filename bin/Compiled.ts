@@ -15,17 +15,20 @@ const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 /** One expression, a function of `require`. */
 const sourceFile = "command.cjs"
 
-/** Of the very build that the name tells: V8 compares nothing but the length of the code. */
+/** Of the very build that the name tells. */
 const cacheFile = (build: string) => `command.${build}.cache`
 
-const read = (cachedData?: Buffer) => {
-  const filename = beside(sourceFile)
+const source = () => readFileSync(beside(sourceFile))
+
+const read = (bytes: Buffer, cachedData?: Buffer) =>
   // It holds nothing but ASCII, and is read fastest like this.
-  return new Script(readFileSync(filename, "latin1"), { filename, ...(cachedData && { cachedData }) })
-}
+  new Script(bytes.toString("latin1"), { filename: beside(sourceFile), ...(cachedData && { cachedData }) })
 
 /** At the end of the file: V8 trusts what it reads, and would crash on damaged code. */
 const digestOf = (code: Buffer) => createHash("sha256").update(code).digest()
+
+/** V8 compares nothing but the length of the source, and would run the code of another one. */
+const isOf = (bytes: Buffer, build: string) => digestOf(bytes).toString("hex").startsWith(build)
 
 const digestBytes = 32
 
@@ -40,14 +43,20 @@ const cached = (build: string) => {
 }
 
 /** The command, from what was compiled before where that can be used. */
-export const load = (build: string): Script => read(cached(build))
+export const load = (build: string): Script => {
+  const bytes = source()
+  return read(bytes, isOf(bytes, build) ? cached(build) : undefined)
+}
 
 export const run = (script: Script): void => script.runInThisContext()(createRequire(import.meta.url))
 
 /** Compiles all functions of the command, and not only those that a start needs, and writes them beside it. */
 export const write = (build: string): void => {
+  const bytes = source()
+  // Installed in part, beside what starts another build.
+  if (!isOf(bytes, build)) return
   setFlagsFromString("--no-lazy")
-  const script = read()
+  const script = read(bytes)
   // What is written names the flags it was compiled with, and V8 refuses those that are not its own.
   setFlagsFromString("--lazy")
   const file = beside(cacheFile(build))

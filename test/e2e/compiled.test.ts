@@ -64,6 +64,23 @@ describe("the command's compiled code", () => {
     })
   )
 
+  it.scopedLive("is not run for a source of the same length, nor made of it", () =>
+    Effect.gen(function* () {
+      const directory = yield* copy(() => {})
+      const source = join(directory, "command.cjs")
+      const version = manifest.version.replace(/^./, "9")
+      writeFileSync(
+        source,
+        readFileSync(source, "latin1").replaceAll(`"${manifest.version}"`, `"${version}"`),
+        "latin1"
+      )
+      const other = { ...works, stdout: `${version}\n` }
+      expect(yield* node(directory, "edumfa-queue-huey.js", "--version")).toEqual(other)
+      expect(yield* node(directory, "compile.js")).toEqual({ ...works, stdout: "" })
+      expect(yield* node(directory, "edumfa-queue-huey.js", "--version")).toEqual(other)
+    })
+  )
+
   it.scopedLive("is made anew where the package is installed, and nothing is said where it cannot be", () =>
     Effect.gen(function* () {
       const directory = yield* copy((cache) => rmSync(cache))
