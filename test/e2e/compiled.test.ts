@@ -2,7 +2,7 @@
  * The built command starts from its compiled code where there is such, and without it all the same.
  */
 import { createHash } from "node:crypto"
-import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Script } from "node:vm"
 import { describe, expect, it } from "@effect/vitest"
@@ -65,6 +65,15 @@ describe("the command's compiled code", () => {
     })
   )
 
+  it.scopedLive("is found by a link whose path is to count", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Command.directory({ "package.json": JSON.stringify({ type: "module" }) })
+      symlinkSync(Command.built, join(cwd, "linked.js"))
+      const flags = ["--preserve-symlinks", "--preserve-symlinks-main"]
+      expect(yield* node(cwd, ...flags, "linked.js", "--version")).toEqual(works)
+    })
+  )
+
   /** What another program of the same length was compiled to, which is all that V8 compares. */
   const another = () => {
     const { length } = readFileSync(join(dist, "command.cjs"))
@@ -85,6 +94,23 @@ describe("the command's compiled code", () => {
     })
   )
 
+  it.scopedLive("is not run for a source of the same length, nor made of it", () =>
+    Effect.gen(function* () {
+      const directory = yield* copy(() => {})
+      const source = join(directory, "command.cjs")
+      const version = manifest.version.replace(/^./, "9")
+      writeFileSync(
+        source,
+        readFileSync(source, "latin1").replaceAll(`"${manifest.version}"`, `"${version}"`),
+        "latin1"
+      )
+      const other = { ...works, stdout: `${version}\n` }
+      expect(yield* node(directory, "edumfa-queue-huey.js", "--version")).toEqual(other)
+      expect(yield* node(directory, "compile.js")).toEqual({ ...works, stdout: "" })
+      expect(yield* node(directory, "edumfa-queue-huey.js", "--version")).toEqual(other)
+    })
+  )
+
   it.scopedLive("is made anew where the package is installed, and nothing is said where it cannot be", () =>
     Effect.gen(function* () {
       const directory = yield* copy((cache) => rmSync(cache))
@@ -99,6 +125,13 @@ describe("the command's compiled code", () => {
       expect(cacheOf(directory)).toEqual([])
       expect(yield* node(directory, "compile.js")).toEqual(silent)
       expect(isTaken(directory)).toBe(true)
+      const [cache = ""] = cacheOf(directory)
+      rmSync(join(directory, cache))
+      // Nothing can take its name.
+      mkdirSync(join(directory, cache))
+      const before = readdirSync(directory)
+      expect(yield* node(directory, "compile.js")).toEqual(silent)
+      expect(readdirSync(directory)).toEqual(before)
       rmSync(join(directory, "command.cjs"))
       expect(yield* node(directory, "compile.js")).toEqual(silent)
     })
