@@ -125,7 +125,8 @@ export const succeeded = (
 ): Circuit | undefined => {
   // Half of the time: who succeeds regularly is never without proof.
   const isFresh = !needsProof || now - circuitProvenAt(circuit) < rules.provenFor / 2
-  return circuit._tag === "Closed" && circuit.failures === 0 && isFresh
+  // One failure is none in a row: whoever meets the next knows of this success, or had none himself.
+  return circuit._tag === "Closed" && circuit.failures <= 1 && isFresh
     ? undefined
     : { _tag: "Closed", failures: 0, provenAt: now, failedAt: 0 }
 }

@@ -80,6 +80,8 @@ describe("a circuit that is asked", () => {
 describe("a circuit that hears of a success", () => {
   it.each<readonly [string, State, boolean, State | undefined]>([
     ["closed has nothing to note", closed(0), false, undefined],
+    ["closed leaves one silence to whoever meets the next", closed(1), false, undefined],
+    ["closed forgets two silences", closed(2), false, closed(0, now)],
     ["closed forgets its silences", closed(4), false, closed(0, now)],
     ["closed notes the first proof", closed(0), true, closed(0, now)],
     ["closed has nothing to note of one soon after another", closed(0, now - 29 * s), true, undefined],
