@@ -19,8 +19,11 @@ const beside = (name: string) => join(directory, name)
 /** One expression, a function of `require`. */
 const sourceFile = "command.cjs"
 
-/** Of the very build that the name tells. */
-const cacheFile = (build: string) => `command.${build}.cache`
+/** What the build calls itself: the beginning of the digest of its source. */
+declare const BUILD: string
+
+/** Of this very build. */
+const cacheFile = `command.${BUILD}.cache`
 
 const source = () => readFileSync(beside(sourceFile))
 
@@ -32,13 +35,13 @@ const read = (bytes: Buffer, cachedData?: Buffer) =>
 const digestOf = (code: Buffer) => createHash("sha256").update(code).digest()
 
 /** V8 compares nothing but the length of the source, and would run the code of another one. */
-const isOf = (bytes: Buffer, build: string) => digestOf(bytes).toString("hex").startsWith(build)
+const isOurs = (bytes: Buffer) => digestOf(bytes).toString("hex").startsWith(BUILD)
 
 const digestBytes = 32
 
-const cached = (build: string) => {
+const cached = () => {
   try {
-    const file = readFileSync(beside(cacheFile(build)))
+    const file = readFileSync(beside(cacheFile))
     const code = file.subarray(0, -digestBytes)
     return digestOf(code).equals(file.subarray(-digestBytes)) ? code : undefined
   } catch {
@@ -46,24 +49,23 @@ const cached = (build: string) => {
   }
 }
 
-/** The command, from what was compiled before where that can be used. */
-export const load = (build: string): Script => {
+/** Runs the command, from what was compiled before where that can be used. */
+export const run = (): void => {
   const bytes = source()
-  return read(bytes, isOf(bytes, build) ? cached(build) : undefined)
+  const script = read(bytes, isOurs(bytes) ? cached() : undefined)
+  script.runInThisContext()(createRequire(import.meta.url))
 }
 
-export const run = (script: Script): void => script.runInThisContext()(createRequire(import.meta.url))
-
 /** Compiles all functions of the command, and not only those that a start needs, and writes them beside it. */
-export const write = (build: string): void => {
+export const write = (): void => {
   const bytes = source()
   // Installed in part, beside what starts another build.
-  if (!isOf(bytes, build)) return
+  if (!isOurs(bytes)) return
   setFlagsFromString("--no-lazy")
   const script = read(bytes)
   // What is written names the flags it was compiled with, and V8 refuses those that are not its own.
   setFlagsFromString("--lazy")
-  const file = beside(cacheFile(build))
+  const file = beside(cacheFile)
   const unfinished = `${file}.${process.pid}`
   const code = script.createCachedData()
   try {

@@ -3,11 +3,8 @@
  */
 import * as Compiled from "./Compiled.ts"
 
-/** What the build calls itself. */
-declare const BUILD: string
-
 try {
-  Compiled.write(BUILD)
+  Compiled.write()
 } catch {
   // It works without, and a directory that cannot be written is the site's own affair.
 }

@@ -3,7 +3,4 @@
  */
 import * as Compiled from "./Compiled.ts"
 
-/** What the build calls itself. */
-declare const BUILD: string
-
-Compiled.run(Compiled.load(BUILD))
+Compiled.run()

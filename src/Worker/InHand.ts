@@ -216,7 +216,7 @@ export class InHand {
   }
 
   /** Done as soon as something is in hand: an idle worker need not wake up to look. */
-  get busy(): Effect.Effect<void> {
+  get occupied(): Effect.Effect<void> {
     return this.working.await
   }
 

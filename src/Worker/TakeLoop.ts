@@ -85,11 +85,12 @@ export const make = Effect.fnUntraced(function* <R>({
     }
   })
 
-  const gathered = EventLoop.turns(turnsToGather, () => !inHand.isBusy)
-
-  /** Once what is logged so far has been written, with all that has ended: the exchange tells it, and nothing else is due. */
-  const turned = Effect.zipRight(
-    Effect.suspend(() => (inHand.isBusy ? gathered : EventLoop.nextTurn)),
+  /**
+   * Waits a turn, in which what is logged so far is written, and some more where few of many jobs have ended. All that has
+   * is told by the next exchange, and nothing else is due.
+   */
+  const gathered = Effect.zipRight(
+    EventLoop.turns(turnsToGather, () => !inHand.isBusy),
     Queue.poll(inHand.changed)
   )
 
@@ -103,17 +104,15 @@ export const make = Effect.fnUntraced(function* <R>({
       answeredAt = triedAt
       const hasFreeSlot = inHand.free > 0
       // No call that waits for an arrival is needed where messages wait.
-      if (hasFreeSlot && mayBeMore) {
-        yield* turned
-        continue
+      if (!hasFreeSlot || !mayBeMore) {
+        if (hasFreeSlot) yield* Queue.offer(idle, undefined)
+        const wait = Math.max(shortestWait, Math.min(due ?? longestWait, longestWait))
+        // A race is two fibers and a timer: a busy worker does without.
+        if (Option.isNone(yield* Queue.poll(inHand.changed))) {
+          yield* Effect.raceFirst(Queue.take(inHand.changed), hasFreeSlot ? pause(wait) : Effect.sleep(longestWait))
+        }
       }
-      if (hasFreeSlot) yield* Queue.offer(idle, undefined)
-      const wait = Math.max(shortestWait, Math.min(due ?? longestWait, longestWait))
-      // A race is two fibers and a timer: a busy worker does without.
-      if (Option.isNone(yield* Queue.poll(inHand.changed))) {
-        yield* Effect.raceFirst(Queue.take(inHand.changed), hasFreeSlot ? pause(wait) : Effect.sleep(longestWait))
-      }
-      yield* turned
+      yield* gathered
     }
   })
 

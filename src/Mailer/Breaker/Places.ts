@@ -32,7 +32,7 @@ export interface Places {
   readonly leave: (hand: Hand) => void
   /** The server of this mail answered, at monotonic milliseconds `now`. */
   readonly answered: (hand: Hand, now: number) => void
-  /** It did not. */
+  /** It did not, at monotonic milliseconds `now`. */
   readonly failed: (hand: Hand, now: number) => void
 }
 
