@@ -7,6 +7,7 @@ import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as Bounded from "./Bounded.ts"
 import { normalizeDomain } from "./Domain.ts"
 
 /** Where and how a mail is handed in. */
@@ -217,8 +218,7 @@ export const makeReader = (): typeof fromRow => {
     return Either.map(fromRow(row), (server) => {
       const copy = copyOf(row)
       if (copy === undefined) return server
-      if (remembered.size >= maxRemembered) remembered.clear()
-      remembered.set(identifier, { copy, server })
+      Bounded.set(remembered, identifier, { copy, server }, maxRemembered)
       return server
     })
   }

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Bounded from "../Bounded.ts"
 import { MailerError, type MailerReason } from "../Mailer.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
@@ -111,8 +112,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
     Effect.gen(function* () {
       const id = fingerprint(server, credentials)
       const login = logins.get(id) ?? (yield* loginBreaker(server, credentials))
-      if (logins.size >= maxStates) logins.clear()
-      logins.set(id, login)
+      Bounded.set(logins, id, login, maxStates)
       return login
     })
 

@@ -11,6 +11,7 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Random from "effect/Random"
+import * as Bounded from "../../Bounded.ts"
 import * as Monotonic from "../../Monotonic.ts"
 import { type BreakerStore, BreakerStoreError, maxStates, type Swap } from "./BreakerStore.ts"
 import * as Circuit from "./Circuit.ts"
@@ -204,8 +205,7 @@ export const make = Effect.fnUntraced(function* (
       }),
     worked: (breaker, local) => {
       const { name, needsProof } = breaker
-      if (workedAt.size >= maxStates && !workedAt.has(name)) workedAt.clear()
-      workedAt.set(name, local)
+      Bounded.set(workedAt, name, local, maxStates)
       const here = known.get(name)
       const isNews =
         here === undefined ||

@@ -1,6 +1,7 @@
 /**
  * Tells a mail server that lets us send nothing from one that refuses a recipient: RFC 3463 has 5.7.x for both.
  */
+import * as Bounded from "../../Bounded.ts"
 import type { Delivery } from "../../Mailer.ts"
 
 /** So many different recipients in a row, and nobody else between them. */
@@ -23,9 +24,8 @@ export class Denials {
       if (accepted.length > 0) this.denied.delete(server)
       return false
     }
-    if (!this.denied.has(server) && this.denied.size >= maxServers) this.denied.clear()
     const recipients = this.denied.get(server) ?? new Set()
-    this.denied.set(server, recipients)
+    Bounded.set(this.denied, server, recipients, maxServers)
     // Only their number counts from there on.
     for (const { recipient } of denials) if (recipients.size < limit) recipients.add(recipient)
     return recipients.size >= limit

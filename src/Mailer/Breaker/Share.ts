@@ -1,6 +1,7 @@
 /**
  * How many mails of a worker are in hand for each mail server: one that does not answer keeps half of the slots at most.
  */
+import * as Bounded from "../../Bounded.ts"
 
 /** A mail in hand. */
 export interface Hand {
@@ -64,8 +65,7 @@ export class Share {
 
   answered(server: string, now: number): void {
     this.silent.delete(server)
-    if (this.heardAt.size >= maxServers && !this.heardAt.has(server)) this.heardAt.clear()
-    this.heardAt.set(server, now)
+    Bounded.set(this.heardAt, server, now, maxServers)
     const hopeful = this.hopeful.get(server)
     if (hopeful === undefined) return
     this.hopeful.delete(server)
@@ -99,8 +99,7 @@ export class Share {
       silence.failedAt = now
       return
     }
-    if (this.silent.size >= maxServers) this.silent.clear()
-    this.silent.set(server, { since, failedAt: now })
+    Bounded.set(this.silent, server, { since, failedAt: now }, maxServers)
   }
 
   /** Whether a server has more than half of the slots, as long as it answers. */
