@@ -7,6 +7,7 @@ import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
+import * as Decided from "./Decided.ts"
 import type { RetryPolicy } from "./RetryPolicy.ts"
 import type { StopSignal } from "./StopSignal.ts"
 
@@ -82,7 +83,7 @@ export interface Prepared<out R> {
 export interface Job<in A, out R> {
   readonly names: readonly [onTheWire: string, ...aliases: ReadonlyArray<string>]
   readonly encode: (args: A) => Effect.Effect<Call, ParseResult.ParseError>
-  /** Decided ({@link isDecided}) where the schema needs no fiber. */
+  /** Decided (`Decided.ts`) where the schema needs no fiber. */
   readonly prepare: (call: Call) => Effect.Effect<Prepared<R>, ParseResult.ParseError>
   /** Absent: the worker's. */
   readonly policy: RetryPolicy | undefined
@@ -92,10 +93,6 @@ export interface Job<in A, out R> {
 
 /** The jobs that a worker or the queue `None` can perform, by every name they have on the wire. */
 export interface Jobs<out R> extends ReadonlyMap<string, Job<never, R>> {}
-
-/** Whether an effect is its result already, as that of a schema that needs no fiber. */
-export const isDecided = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Either.Either<A, E> =>
-  Either.isEither(effect)
 
 /** Marks the issues whose message is ours: another's may repeat a value. */
 const ours = Symbol("edumfa-queue/Job/ours")
@@ -191,7 +188,7 @@ export const make = <A, I extends { readonly [K in keyof I]: unknown }, R>(optio
       if (Either.isLeft(named)) return Either.left(named.left)
       try {
         const args = decodeArgs(named.right)
-        return isDecided(args) ? Either.map(args, prepared) : Effect.map(args, prepared)
+        return Decided.isDecided(args) ? Either.map(args, prepared) : Effect.map(args, prepared)
       } catch (defect) {
         return Effect.die(defect)
       }

@@ -3,10 +3,12 @@
  */
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as MimeTree from "./Huey/MimeTree.ts"
 import * as Job from "./Job.ts"
@@ -31,9 +33,12 @@ const Nested: Schema.Schema<Nested> = Schema.Union(
 
 const MimeTreeFromSelf = Schema.declare(MimeTree.isMimeTree, { identifier: "MimeTree" })
 
+/** As a dict of Python arrives. What is in it is read when the mail is sent: a schema of its values would read each twice. */
+const Dict = Schema.declare(Predicate.isReadonlyRecord, { identifier: "Dict" })
+
 /** The arguments on the wire, `(config, recipient, subject, body, sender=None, reply_to=None, mimetype='plain')`. */
 const Arguments = Schema.Struct({
-  config: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
+  config: Dict,
   recipient: Nested,
   subject: Schema.NullOr(Schema.String),
   body: Schema.NullOr(Schema.Union(Schema.String, Schema.Uint8ArrayFromSelf, MimeTreeFromSelf)),
@@ -173,11 +178,14 @@ export const make = ({ maxAges = new Map(), maxBody = Body.defaultMaxOctets }: O
       }
       const mail = toMail(args, maxBody)
       if (Either.isLeft(mail)) return Effect.fail(mail.left)
-      return Effect.flatMap(Mailer, (mailer) =>
-        Effect.matchEffect(mailer.send(server.right, mail.right, { id: jobId, date: firstTakenAt, stop }), {
-          onFailure: (cause) => afterError(args, cause),
-          onSuccess: (delivery) => (delivery.refused.length === 0 ? Effect.void : afterDelivery(args, delivery))
-        })
+      return Effect.contextWithEffect((context: Context.Context<Mailer>) =>
+        Effect.matchEffect(
+          Context.get(context, Mailer).send(server.right, mail.right, { id: jobId, date: firstTakenAt, stop }),
+          {
+            onFailure: (cause) => afterError(args, cause),
+            onSuccess: (delivery) => (delivery.refused.length === 0 ? Effect.void : afterDelivery(args, delivery))
+          }
+        )
       )
     }
   })

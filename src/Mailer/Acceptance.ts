@@ -23,15 +23,13 @@ export interface Accepted {
 
 const invalid = (detail: string) => new MailerError({ reason: "InvalidMail", verdict: "Permanent", detail })
 
-const acceptRecipients = (mail: Mail): Either.Either<Recipients.Recipients, MailerError> =>
-  Either.flatMap(
-    Either.mapLeft(Recipients.parse(mail.recipient), () => invalid(`more than ${Recipients.maxRecipients} recipients`)),
-    (recipients) => {
-      if (recipients.mailboxes.length > 0) return Either.right(recipients)
-      const detail = ["no recipient", ...recipients.refused.map(({ reason }) => reason).slice(0, 1)].join(", ")
-      return Either.left(new MailerError({ reason: "NoRecipient", verdict: "Permanent", detail }))
-    }
-  )
+const acceptRecipients = (mail: Mail): Either.Either<Recipients.Recipients, MailerError> => {
+  const recipients = Recipients.parse(mail.recipient)
+  if (Either.isLeft(recipients)) return Either.left(invalid(`more than ${Recipients.maxRecipients} recipients`))
+  if (recipients.right.mailboxes.length > 0) return Either.right(recipients.right)
+  const detail = ["no recipient", ...recipients.right.refused.map(({ reason }) => reason).slice(0, 1)].join(", ")
+  return Either.left(new MailerError({ reason: "NoRecipient", verdict: "Permanent", detail }))
+}
 
 /** Reads the parts of a mail by the rules for each. A Reply-To that cannot be read is left out, with a warning. */
 export const accept = (

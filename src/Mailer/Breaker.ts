@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Bounded from "../Bounded.ts"
+import * as Decided from "../Decided.ts"
 import { MailerError, type MailerReason } from "../Mailer.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
@@ -46,8 +47,8 @@ export interface Breaker {
     send: (begun: (giveUp: (error: MailerError) => void) => void) => Effect.Effect<A, MailerError>,
     /** Whether this mail's failure is to be reported: what became of a connection was, where it was opened. */
     isOurs: () => boolean,
-    /** Whether by this answer the server denies everybody, which opens the breaker. Default: it does not. */
-    isDenied?: (answer: A) => boolean
+    /** What is to be done once the breaker is open, where by this answer the server denies everybody. Default: it does not. */
+    afterDenial?: (answer: A) => Effect.Effect<void> | undefined
   ) => Effect.Effect<A, MailerError>
 }
 
@@ -69,12 +70,17 @@ const digest = (server: SmtpServer, { password, username }: Credentials): Effect
     )
   })
 
+const connectBreakers = new WeakMap<SmtpServer, Circuits.Breaker>()
+
 /** By the way of TLS too: a wrong one, tried in a form, must not stop everybody's mails. */
-export const connectBreaker = (server: SmtpServer): Circuits.Breaker => ({
-  name: `connect ${key(server)} ${server.tls}`,
-  label: `mail server ${key(server)}`,
-  needsProof: false
-})
+export const connectBreaker = (server: SmtpServer): Circuits.Breaker => {
+  const known = connectBreakers.get(server)
+  if (known !== undefined) return known
+  const label = `mail server ${key(server)}`
+  const breaker = { name: `connect ${key(server)} ${server.tls}`, label, needsProof: false }
+  connectBreakers.set(server, breaker)
+  return breaker
+}
 
 /** By a slow digest of the password. */
 export const loginBreaker = (server: SmtpServer, credentials: Credentials): Effect.Effect<Circuits.Breaker> =>
@@ -164,7 +170,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
           return yield* exit
         })
       ),
-    guard: (server, send, isOurs, isDenied = () => false) =>
+    guard: (server, send, isOurs, afterDenial = () => undefined) =>
       Effect.clockWith((clock) =>
         places.take(server, clock, (hand) => {
           const breaker = connectBreaker(server)
@@ -188,8 +194,10 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
           return Effect.matchCauseEffect(sent, {
             onSuccess: (answer) => {
               places.leave(hand)
-              const report = isDenied(answer) ? circuits.failed(breaker, "Configuration", denial) : answered()
-              return Effect.as(report, answer)
+              const after = afterDenial(answer)
+              if (after === undefined) return Decided.flatMap(answered(), () => Effect.succeed(answer))
+              const opened = Effect.zipRight(circuits.failed(breaker, "Configuration", denial), after)
+              return Effect.as(opened, answer)
             },
             onFailure: (cause) => {
               places.leave(hand)

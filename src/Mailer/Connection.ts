@@ -172,14 +172,14 @@ export const open = (target: Session.Target): Effect.Effect<Connection, SmtpFaul
         const isNotFirst = state === "Unfinished"
         mails += 1
         patience(target.timeout)
-        const began = session.operate<Sent>((done) => {
+        const begin: Session.Start<Sent> = (done) => {
           state = "Unfinished"
           session.listen((wire) => {
             transaction = new Transaction({ envelope, message, progress, offers, wire, onDot, cut, done })
             return transaction
           })
-        })
-        const transacted = Effect.matchEffect(began, {
+        }
+        const transacted = session.operate<Sent, Sent, SmtpFault>(begin, {
           onSuccess: (sent) => {
             clearTimeout(deadline)
             state = sent.accepted.length > 0 ? "Clean" : "Unfinished"

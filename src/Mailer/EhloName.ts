@@ -4,6 +4,7 @@
 import * as dns from "node:dns/promises"
 import * as os from "node:os"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 
 /** Host names as RFC 5321 4.1.2 has them, and `_`, which Python lets through. */
 const hostName = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)+$/i
@@ -33,15 +34,12 @@ export const find: Effect.Effect<string> = Effect.suspend(() => {
   )
 })
 
-/** The name that is given, or else the one that is found when it is first asked for. */
-export const make = (given: string | undefined): Effect.Effect<Effect.Effect<string>> =>
-  given === undefined
-    ? Effect.map(Effect.cached(find), (name) => {
-        let found: string | undefined
-        const look = Effect.tap(name, (it) => {
-          found = it
-        })
-        // Of each mail it is asked, and a cache of effects asks the clock.
-        return Effect.suspend(() => (found === undefined ? look : Effect.succeed(found)))
-      })
-    : Effect.succeed(Effect.succeed(given))
+/** Asks for the name that is given, or else for the one that is found when it is first asked for; decided from then on. */
+export const make = (given: string | undefined): Effect.Effect<() => Effect.Effect<string>> =>
+  Effect.map(Effect.cached(find), (name) => {
+    let known = given
+    const look = Effect.tap(name, (it) => {
+      known = it
+    })
+    return () => (known === undefined ? look : Either.right(known))
+  })

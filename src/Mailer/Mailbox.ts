@@ -35,8 +35,10 @@ export const maxAddressOctets = 900
 /** C0, DEL, C1, lone surrogates, line and paragraph separators, bidirectional controls: never part of an address. */
 const forbidden = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
 
-/** RFC 5322 atext and dots; outside ASCII RFC 6531 adds everything that is not space or control. */
-const localCharacters = /^(?:[\w!#$%&'*+\-/=?^`{|}~.]|[^\p{ASCII}\s\p{C}])+$/u
+/** RFC 5322 atext and dots. */
+const asciiLocal = /^[\w!#$%&'*+\-/=?^`{|}~.]+$/
+/** RFC 6531 adds everything outside ASCII that is not space or control. */
+const anyLocal = /^(?:[\w!#$%&'*+\-/=?^`{|}~.]|[^\p{ASCII}\s\p{C}])+$/u
 const quotedLocal = /^"[\x20\x21\x23-\x3b\x3d\x3f\x41-\x5b\x5d-\x7e]+"$/
 const phoneNumber = /^[+0-9/-]+$/
 
@@ -45,14 +47,15 @@ const parseAddress = (phrase: string, text: string): Either.Either<Mailbox, Mail
   const quoteEnd = text.startsWith('"') ? text.indexOf('"', 1) : -1
   const at = text.indexOf("@", quoteEnd + 1)
   const writtenLocal = at === -1 ? text : text.slice(0, at)
-  const compact = writtenLocal.replaceAll(" ", "")
+  const compact = writtenLocal.includes(" ") ? writtenLocal.replaceAll(" ", "") : ""
   const local = phoneNumber.test(compact) ? compact : writtenLocal
-  if (!localCharacters.test(local) && !quotedLocal.test(local)) return Either.left("local part")
+  const isPlain = asciiLocal.test(local)
+  if (!isPlain && !anyLocal.test(local) && !quotedLocal.test(local)) return Either.left("local part")
   const domain = at === -1 ? "" : normalizeDomain(text.slice(at + 1))
   if (domain === undefined) return Either.left("domain")
   const address = at === -1 ? local : `${local}@${domain}`
   if (Buffer.byteLength(address) > maxAddressOctets) return Either.left("too long")
-  return Either.right({ phrase, address, domain, smtpUtf8: !isAscii(local) })
+  return Either.right({ phrase, address, domain, smtpUtf8: !isPlain && !isAscii(local) })
 }
 
 /** What a scan of a string found: its pieces between separators, less comments. */
@@ -67,7 +70,19 @@ interface Piece {
   readonly close: number
 }
 
+/** What divides a text, or hides what would. */
+const dividing = /["([<>,;:]/
+
+/** As a site writes its sender: nothing that divides but one pair of angle brackets. */
+const bracketed = /^[^"([<>,;:]*<[^"([<>]*>[^"([<>,;:]*$/
+
 const scan = (input: string): Either.Either<ReadonlyArray<Piece>, MailboxFault> => {
+  if (!dividing.test(input)) return Either.right([{ source: input.trim(), text: input, open: -1, close: -1 }])
+  if (!bracketed.test(input)) return scanAll(input)
+  return Either.right([{ source: input.trim(), text: input, open: input.indexOf("<"), close: input.indexOf(">") }])
+}
+
+const scanAll = (input: string): Either.Either<ReadonlyArray<Piece>, MailboxFault> => {
   const pieces: Array<Piece> = []
   let text = ""
   let start = 0
@@ -152,15 +167,19 @@ export interface Entry {
 export const parseList = (text: string): Either.Either<ReadonlyArray<Entry>, MailboxFault> => {
   const input = text.trim()
   if (forbidden.test(input)) return Either.left("control character")
-  return Either.map(scan(input), (pieces) =>
-    pieces
-      .filter((piece) => piece.text.trim() !== "")
-      .map((piece) => ({ source: piece.source, mailbox: parsePiece(piece) }))
-  )
+  const pieces = scan(input)
+  if (Either.isLeft(pieces)) return Either.left(pieces.left)
+  const entries: Array<Entry> = []
+  for (const piece of pieces.right) {
+    if (piece.text.trim() !== "") entries.push({ source: piece.source, mailbox: parsePiece(piece) })
+  }
+  return Either.right(entries)
 }
 
 /** Reads exactly one mailbox. */
-export const parse = (text: string): Either.Either<Mailbox, MailboxFault> =>
-  Either.flatMap(parseList(text), ([first, ...others]) =>
-    first === undefined || others.length > 0 ? Either.left("no single mailbox") : first.mailbox
-  )
+export const parse = (text: string): Either.Either<Mailbox, MailboxFault> => {
+  const entries = parseList(text)
+  if (Either.isLeft(entries)) return Either.left(entries.left)
+  const [first, second] = entries.right
+  return first === undefined || second !== undefined ? Either.left("no single mailbox") : first.mailbox
+}

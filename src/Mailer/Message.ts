@@ -94,7 +94,7 @@ const attempt = <A>(build: () => A): Effect.Effect<A, MailerError> =>
 
 /**
  * Builds the message with the headers that eduMFA sets, a Message-ID and a Date. Headers are nodemailer's, and so are the
- * encodings; its own way to put them together costs seven streams a mail.
+ * encodings; its own way to put them together costs seven streams a mail. Decided where nothing had to be encoded.
  */
 export const build = (letter: Letter, stamp: Stamp): Effect.Effect<Buffer, MailerError> => {
   const { body } = letter
@@ -107,7 +107,7 @@ export const build = (letter: Letter, stamp: Stamp): Effect.Effect<Buffer, Maile
   const { date } = stamp
   const parts = { ...letter, ...headersOf(letter), text: body, date }
   const plain = Verbatim.message({ ...parts, from: fromOf(letter, stamp), messageId: messageIdOf(letter, stamp) })
-  if (plain !== undefined) return Effect.succeed(Buffer.from(plain, "latin1"))
+  if (plain !== undefined) return Either.right(Buffer.from(plain, "latin1"))
   return Effect.gen(function* () {
     const text = terminated(yield* Encoded.withCrlf(body))
     yield* Encoded.pause(text)

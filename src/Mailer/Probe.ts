@@ -63,7 +63,7 @@ const make = (options: Options) =>
       })
 
     const ask = (server: SmtpServer, credentials: Credentials | undefined) =>
-      Effect.flatMap(ehloName, (ehlo) =>
+      Effect.flatMap(ehloName(), (ehlo) =>
         Effect.scoped(Destination.open({ server, options: optionsOf(server, options), credentials, ehlo }))
       )
 

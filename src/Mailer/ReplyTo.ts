@@ -13,12 +13,16 @@ import * as Recipients from "./Recipients.ts"
 export const parse = (
   replyTo: string | ReadonlyArray<string> | undefined,
   sender: Option.Option<Mailbox.Mailbox>
-): Either.Either<ReadonlyArray<Mailbox.Mailbox>, Mailbox.MailboxFault> =>
-  Either.gen(function* () {
-    const mailboxes: Array<Mailbox.Mailbox> = []
-    if (replyTo !== undefined && !Recipients.isReadable(replyTo)) return yield* Either.left("too long" as const)
-    for (const text of replyTo === undefined ? [] : typeof replyTo === "string" ? [replyTo] : replyTo) {
-      for (const entry of yield* Mailbox.parseList(text)) mailboxes.push(yield* entry.mailbox)
+): Either.Either<ReadonlyArray<Mailbox.Mailbox>, Mailbox.MailboxFault> => {
+  const mailboxes: Array<Mailbox.Mailbox> = []
+  if (replyTo !== undefined && !Recipients.isReadable(replyTo)) return Either.left("too long")
+  for (const text of replyTo === undefined ? [] : typeof replyTo === "string" ? [replyTo] : replyTo) {
+    const entries = Mailbox.parseList(text)
+    if (Either.isLeft(entries)) return Either.left(entries.left)
+    for (const { mailbox } of entries.right) {
+      if (Either.isLeft(mailbox)) return Either.left(mailbox.left)
+      mailboxes.push(mailbox.right)
     }
-    return mailboxes.length > 0 ? mailboxes : Option.toArray(sender)
-  })
+  }
+  return Either.right(mailboxes.length > 0 ? mailboxes : Option.toArray(sender))
+}

@@ -20,8 +20,11 @@ const maxCharacters = 2 * Mailbox.maxAddressOctets
 export const parse = (
   ...senders: ReadonlyArray<string | undefined>
 ): Either.Either<Option.Option<Mailbox.Mailbox>, Mailbox.MailboxFault> => {
-  const text = senders.map((sender) => sender?.trim() ?? "").find((sender) => sender !== "")
-  if (text === undefined) return Either.right(Option.none())
-  if (text.length > maxCharacters) return Either.left("too long")
-  return Either.map(Mailbox.parse(quotePhrase(text)), Option.some)
+  for (const sender of senders) {
+    const text = sender?.trim() ?? ""
+    if (text === "") continue
+    if (text.length > maxCharacters) return Either.left("too long")
+    return Either.map(Mailbox.parse(quotePhrase(text)), Option.some)
+  }
+  return Either.right(Option.none())
 }

@@ -18,9 +18,17 @@ export interface ServerOptions {
   readonly connections?: number
 }
 
+/** Of each mail it is asked several times, and mails of one site name the same few servers. */
+const keys = new WeakMap<object, string>()
+
 /** `host:port`, with IPv6 addresses in brackets; host names in lower case. */
-export const key = (server: Pick<SmtpServer, "host" | "port">): string =>
-  `${server.host.includes(":") ? `[${server.host}]` : server.host.toLowerCase()}:${server.port}`
+export const key = (server: Pick<SmtpServer, "host" | "port">): string => {
+  const known = keys.get(server)
+  if (known !== undefined) return known
+  const made = `${server.host.includes(":") ? `[${server.host}]` : server.host.toLowerCase()}:${server.port}`
+  keys.set(server, made)
+  return made
+}
 
 /** What holds for a server: its own options, or those of all that have none. */
 export const optionsOf = (

@@ -77,6 +77,12 @@ interface Listener {
   readonly turn: (isMore: boolean) => void
 }
 
+/** What is made of the end of an operation, at once: before anything else happens on its connection. */
+export interface End<in A, out B, out E> {
+  readonly onSuccess: (value: A) => Effect.Effect<B, E>
+  readonly onFailure: (error: DriverError) => Effect.Effect<B, E>
+}
+
 /** A driver and the one operation under way on it. */
 export interface Session {
   readonly smtp: SMTPConnection
@@ -94,8 +100,8 @@ export interface Session {
    * connection.
    */
   readonly exchange: <A>(start: Start<A>) => Effect.Effect<A, DriverError>
-  /** The same where it is not to be interrupted. */
-  readonly operate: <A>(start: Start<A>) => Effect.Effect<A, DriverError>
+  /** The same where it is not to be interrupted, and what is made of its end. */
+  readonly operate: <A, B, E>(start: Start<A>, end: End<A, B, E>) => Effect.Effect<B, E>
 }
 
 export const driverError = (message: string, fields: Partial<DriverError>): DriverError =>
@@ -149,16 +155,24 @@ export const unsafeMake = (target: Target, socket: net.Socket): Session => {
       if (pending !== undefined && ended === undefined) listener?.turn(reader.hasBegun)
     })
   }
-  const begin = <A>(start: Start<A>, resume: (end: Effect.Effect<A, DriverError>) => void) => {
-    const fail = (error: DriverError) => resume(Effect.fail(error))
+  const begin = <A, B, E>(
+    start: Start<A>,
+    { onFailure, onSuccess }: End<A, B, E>,
+    resume: (end: Effect.Effect<B, E>) => void
+  ) => {
+    const fail = (error: DriverError) => {
+      pending = undefined
+      resume(onFailure(error))
+    }
     if (ended !== undefined) return fail(ended)
     pending = fail
     start((error, value) => {
+      if (error) return fail(error)
       pending = undefined
-      if (error) fail(error)
-      else resume(Effect.succeed(value))
+      resume(onSuccess(value))
     })
   }
+  const asItIs = { onSuccess: Effect.succeed, onFailure: Effect.fail }
   return {
     smtp,
     loopback,
@@ -173,9 +187,9 @@ export const unsafeMake = (target: Target, socket: net.Socket): Session => {
     cut,
     exchange: <A>(start: Start<A>) =>
       Effect.async<A, DriverError>((resume) => {
-        begin(start, resume)
+        begin<A, A, DriverError>(start, asItIs, resume)
         return Effect.sync(() => smtp.close())
       }),
-    operate: <A>(start: Start<A>) => Effect.async<A, DriverError>((resume) => begin(start, resume))
+    operate: <A, B, E>(start: Start<A>, end: End<A, B, E>) => Effect.async<B, E>((resume) => begin(start, end, resume))
   }
 }

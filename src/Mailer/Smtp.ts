@@ -6,6 +6,7 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Decided from "../Decided.ts"
 import { EncKey } from "../EdumfaConfig/EncKey.ts"
 import { type Delivery, type Mail, Mailer, MailerError, type Refusal, type SendOptions } from "../Mailer.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
@@ -137,22 +138,15 @@ export const make = (options: Options = {}) =>
       const overdue = () => {
         isOverdue = true
       }
-      let isDenied = false
       const guarded = (message: Buffer) =>
         breaker.guard(
           server,
           (begun) => watch.over(over(message), { progress, stop, timeout: server.timeout, begun, overdue }),
           () => isOverdue || progress.stage !== "Connect",
-          (it) => {
-            isDenied = denials.note(key(server), it)
-            return isDenied
-          }
+          // The next mail opens one, and asks the breaker.
+          (delivery) => (denials.note(key(server), delivery) ? connections.forget(destination) : undefined)
         )
-      // The next mail opens one, and asks the breaker.
-      return Message.build(accepted.letter, { id, date, ehlo }).pipe(
-        Effect.flatMap(guarded),
-        Effect.tap(() => (isDenied ? connections.forget(destination) : Effect.void))
-      )
+      return Decided.flatMap(Message.build(accepted.letter, { id, date, ehlo }), guarded)
     }
 
     /** What can be refused here is, before the mail server is asked. */
@@ -162,8 +156,8 @@ export const make = (options: Options = {}) =>
       const serverOptions = optionsOf(server, options)
       const refused = permit(server, serverOptions)
       if (refused !== undefined) return Effect.fail(refused)
-      const sent = Effect.flatMap(credentialsOf(server, encKey), (credentials) =>
-        Effect.flatMap(ehloName, (ehlo) =>
+      const sent = Decided.flatMap(credentialsOf(server, encKey), (credentials) =>
+        Decided.flatMap(ehloName(), (ehlo) =>
           handOver({ server, options: serverOptions, credentials, ehlo }, accepted.right, given)
         )
       )

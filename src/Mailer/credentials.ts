@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { EncKey } from "../EdumfaConfig/EncKey.ts"
 import { MailerError } from "../Mailer.ts"
@@ -11,12 +12,12 @@ import type { SmtpServer } from "../SmtpServer.ts"
 import type { Credentials } from "./login.ts"
 import { key } from "./ServerOptions.ts"
 
-/** The credentials in clear; undefined: nobody logs in. */
+/** The credentials in clear; undefined: nobody logs in, which is decided at once. */
 export const credentialsOf = (
   { password, username }: SmtpServer,
   encKey: Context.Tag.Service<EncKey>
 ): Effect.Effect<Credentials | undefined, MailerError> => {
-  if (username === undefined) return Effect.succeed(undefined)
+  if (username === undefined) return Either.right(undefined)
   const fail = (detail: string, cause?: unknown) =>
     new MailerError({ reason: "Password", verdict: "Configuration", detail, cause })
   if (password === undefined) return Effect.fail(fail("a user name is set without a password"))

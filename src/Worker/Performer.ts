@@ -8,6 +8,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Attempt from "../Attempt.ts"
+import * as Decided from "../Decided.ts"
 import * as Huey from "../Huey.ts"
 import * as Job from "../Job.ts"
 import * as JobId from "../JobId.ts"
@@ -186,7 +187,7 @@ export const make = <R>(jobs: Job.Jobs<R>, options: Options): Performer<R> => {
       return Effect.zipRight(warning, attempt(grant, hand, message, job, prepared))
     }
     const prepared = job.prepare(message.call)
-    if (Job.isDecided(prepared)) return Either.isLeft(prepared) ? refuse(prepared.left) : accepted(prepared.right)
+    if (Decided.isDecided(prepared)) return Either.isLeft(prepared) ? refuse(prepared.left) : accepted(prepared.right)
     return Effect.catchAllDefect(prepared, (defect) => Effect.succeed<Job.Prepared<R>>(thrower(defect))).pipe(
       Effect.matchEffect({ onFailure: refuse, onSuccess: accepted })
     )

@@ -36,7 +36,7 @@ interface Wait {
 export interface Circuits {
   /** Undefined: pass. Whoever passes reports, within `patience` milliseconds where it is the probe. */
   readonly ask: (breaker: Breaker, patience: number) => Effect.Effect<Wait | undefined>
-  /** It worked once more, at monotonic milliseconds `local`, which of nearly all mails is no news. */
+  /** It worked once more, at monotonic milliseconds `local`, which of nearly all mails is no news: then it is decided. */
   readonly worked: (breaker: Breaker, local: number) => Effect.Effect<void>
   readonly succeeded: (breaker: Breaker) => Effect.Effect<void>
   /** `detail` is one line for the log. Answers with the milliseconds for which nobody tries now. */
@@ -212,7 +212,7 @@ export const make = Effect.fnUntraced(function* (
         probes.has(name) ||
         local - here.readAt >= rules.refresh ||
         Circuit.succeeded(rules, here.circuit, { needsProof, now: local + offset }) !== undefined
-      return isNews ? succeeded(breaker) : Effect.void
+      return isNews ? succeeded(breaker) : Either.void
     },
     succeeded,
     failed: (breaker, fault, detail) =>

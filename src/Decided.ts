@@ -1,0 +1,19 @@
+/**
+ * Effects that are their results already, as most of those that a mail is made of are: what follows from one is done at once,
+ * and costs no step of the runtime.
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+
+/** Whether it is; whoever answers with an Either has decided. */
+export const isDecided = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Either.Either<A, E> =>
+  Either.isEither(effect)
+
+/** `Effect.flatMap`, but that `next` is called at once where the effect is decided, and not when the result is run. */
+export const flatMap = <A, E, R, B, E2, R2>(
+  effect: Effect.Effect<A, E, R>,
+  next: (value: A) => Effect.Effect<B, E2, R2>
+): Effect.Effect<B, E | E2, R | R2> => {
+  if (!isDecided(effect)) return Effect.flatMap(effect, next)
+  return Either.isRight(effect) ? next(effect.right) : Effect.fail(effect.left)
+}
