@@ -41,6 +41,13 @@ const bytesOf = (made: string, count: number, rest: ReadonlyArray<Argument>): st
   return Buffer.concat(chunks)
 }
 
+/** Has all that is sent now leave in one write: what many wait for at once costs Redis and us a fifth of many writes. */
+const gather = ({ stream }: Redis): void => {
+  if (stream === undefined || stream.writableCorked > 0) return
+  stream.cork()
+  queueMicrotask(() => stream.uncork())
+}
+
 /** Sends a command that begins with so many parts, made by {@link part}, before the `rest`; its reply comes as bytes. */
 export const send = (
   client: Redis,
@@ -50,6 +57,7 @@ export const send = (
   rest: ReadonlyArray<Argument>
 ): Promise<unknown> => {
   const command = new Ready(name, bytesOf(made, count, rest))
+  gather(client)
   client.sendCommand(command)
   return command.promise
 }

@@ -37,6 +37,29 @@ describe("Redis.Connection", () => {
     })
   )
 
+  it.scopedLive("writes what is sent at the same time at once", () =>
+    Effect.gen(function* () {
+      const { port } = yield* RedisServer.make()
+      const connection = yield* Connection.connect(address(port), "producer")
+      const reads = Effect.map(
+        connection.use((client) => client.info("stats")),
+        (info) => Number(/total_reads_processed:(\d+)/.exec(info)?.[1])
+      )
+      const run = connection.run(echo, { first: "k1", second: "k2" }, { word: "w", bytes: new Uint8Array([0x41]) }, [
+        "r"
+      ])
+      yield* run
+      const before = yield* reads
+      const replies = yield* Effect.all(
+        Array.from({ length: 16 }, () => run),
+        { concurrency: "unbounded" }
+      )
+      expect(replies).toEqual(Array.from({ length: 16 }, () => ["k1", "k2", "w", "A", "r"]))
+      // One for the scripts, one for this question.
+      expect((yield* reads) - before).toBe(2)
+    })
+  )
+
   it.scopedLive("sorts what Redis answers", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
