@@ -85,6 +85,7 @@ export const make = (options: Options): Exchanging => {
       const now = yield* Monotonic.millis
       const told = unanswered.nonces
       const isGlance = settlements.length + told.length === 0 && quiet.allows(now)
+      const isWhole = quiet.isWhole(now)
       const { done, rest } = Settling.encode(settlements, options.scheduleOffset)
       // Written out, for each spread of a record costs as much as a job.
       const args = {
@@ -103,13 +104,17 @@ export const make = (options: Options): Exchanging => {
         seen_age: seenAge,
         schedule_offset,
         quiet: isGlance ? 1 : 0,
+        whole: isWhole ? 1 : 0,
         behind: wait === undefined ? 0 : 1
       }
       const reply: Reply = yield* Effect.onError(run(exchange, keys, args, rest, wait), () =>
-        Effect.sync(() => unanswered.add(nonce, wait && now + wait.silence))
+        Effect.sync(() => {
+          quiet.doubt()
+          unanswered.add(nonce, wait && now + wait.silence)
+        })
       )
       unanswered.told(told, now)
-      if (!isGlance) quiet.whole(now)
+      if (!isGlance) quiet.answered(now, isWhole)
       const { buried, duplicates, grants, nextDueIn, settled } = reply
       return {
         settled,

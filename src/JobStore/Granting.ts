@@ -11,22 +11,19 @@ export const granting = `
 local heads, bodies, granted, duplicates = {}, {}, {}, 0
 local need = tonumber(arg_free)
 -- Numbers for all that may be granted are drawn at once.
-local drawn = {}
-local function draw(counter)
-  local number = drawn[counter] or redis.call('HINCRBY', key_counters, counter, need) - need
-  drawn[counter] = number + 1
-  return number + 1 .. ':' .. arg_nonce
+local drawn
+local function draw()
+  drawn = (drawn or redis.call('HINCRBY', key_counters, 'fence', need) - need) + 1
+  return drawn .. ':' .. arg_nonce
 end
 local jobs, metas, leases, digests, is_new = {}, {}, {}, {}, {}
 local lease_end = score(now + arg_lease)
-local function grant(id, meta, bytes)
-  local token = draw('fence')
-  meta.deliveries = meta.deliveries + 1
+local function grant(id, token, meta, head, bytes)
   metas[#metas + 1] = id
-  metas[#metas + 1] = meta_text(token, meta)
+  metas[#metas + 1] = meta
   leases[#leases + 1] = lease_end
   leases[#leases + 1] = id
-  heads[#heads + 1] = string.format('%s %s %d %d %.0f', id, token, meta.deliveries, meta.attempts, meta.first)
+  heads[#heads + 1] = head
   bodies[#bodies + 1] = bytes
   granted[#granted + 1] = id .. '=' .. token
   need = need - 1
@@ -39,12 +36,13 @@ local function grant_new(bytes)
     return
   end
   is_new[digest] = true
-  local id = draw('sequence')
+  -- Its first token is its id as well.
+  local id = draw()
   jobs[#jobs + 1] = id
   jobs[#jobs + 1] = bytes
-  digests[#digests + 1] = score(now)
+  digests[#digests + 1] = now_text
   digests[#digests + 1] = digest
-  grant(id, { deliveries = 0, attempts = 0, first = now }, bytes)
+  grant(id, id, id .. '|1|0|' .. now_text, id .. ' ' .. id .. ' 1 0 ' .. now_text, bytes)
 end
 local function write_grants()
   write_all('HSET', key_job, jobs)
@@ -55,11 +53,18 @@ local function write_grants()
 end
 -- Suspects beyond what is allowed are passed by: they stand in front of the others, for they were taken long ago.
 local suspects, passed = tonumber(arg_suspects), 0
-local function grant_delayed(limit)
-  if limit < 1 then return end
+-- The odd one goes to retries in half of the calls, so that one slot serves both kinds.
+local odd = time[2] % 2
+local function share(more)
+  local fresh = redis.call('LLEN', key_arrived) + redis.call('LLEN', key_queue) > 0
+  return fresh and math.floor((need + more) / 2) or need
+end
+local function grant_delayed(is_shared)
   passed = 0
-  local gone = {}
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key_delayed, '-inf', now, 'LIMIT', 0, limit + ${batch})) do
+  local ids = redis.call('ZRANGEBYSCORE', key_delayed, '-inf', now_text, 'LIMIT', '0', need + ${batch})
+  if #ids == 0 then return end
+  local limit, gone = is_shared and share(odd) or need, {}
+  for _, id in ipairs(ids) do
     if limit < 1 then break end
     local meta, bytes = read_meta(id), redis.call('HGET', key_job, id)
     local is_suspect = meta and meta.deliveries + 1 >= tonumber(arg_suspect_from)
@@ -68,7 +73,10 @@ local function grant_delayed(limit)
     else
       if is_suspect then suspects = suspects - 1 end
       if meta and bytes then
-        grant(id, meta, bytes)
+        local token = draw()
+        meta.deliveries = meta.deliveries + 1
+        local head = string.format('%s %s %d %d %.0f', id, token, meta.deliveries, meta.attempts, meta.first)
+        grant(id, token, meta_text(token, meta), head, bytes)
         limit = limit - 1
       end
       gone[#gone + 1] = id
@@ -77,8 +85,12 @@ local function grant_delayed(limit)
   write_grants()
   write_all('ZREM', key_delayed, gone)
 end
-local function grant_scheduled(limit)
-  local due = redis.call('ZRANGEBYSCORE', key_schedule, '-inf', now / 1000 + arg_schedule_offset, 'LIMIT', 0, limit)
+local function grant_scheduled()
+  local now_there = now / 1000 + arg_schedule_offset
+  local due = redis.call('ZRANGEBYSCORE', key_schedule, '-inf', now_there, 'LIMIT', '0', need)
+  if #due == 0 then return end
+  local limit = share(1 - odd)
+  for i = #due, limit + 1, -1 do due[i] = nil end
   for _, bytes in ipairs(due) do grant_new(bytes) end
   write_grants()
   write_all('ZREM', key_schedule, due)

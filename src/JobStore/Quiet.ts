@@ -18,24 +18,41 @@ if arg_quiet == '1' and redis.pcall('EXISTS', ${keys.map((key) => `key_${key}`).
 end
 `
 
-/** Milliseconds after which an exchange is a whole one again: it checks keys and rights, and clears what is too old away. */
-const wholeEvery = 300_000
+/** Milliseconds in which glances may follow one another: then keys and rights are checked again. */
+const glancesFor = 300_000
 
-/** Says which exchanges may be a glance. */
+/**
+ * Milliseconds and exchanges after which one is whole again. A wrong key or a right that was taken away meanwhile makes a
+ * script fail halfway: as all is copied before it is removed, what it granted is granted again when its leases end, and the
+ * next exchange is a whole one that finds the fault before it copies anything.
+ */
+const wholeEvery = { millis: 1_000, exchanges: 16 }
+
+/** Says which exchanges may be a glance, and which have to be whole: those check keys and rights, and clear old things away. */
 export class Quiet {
   private wholeAt = Number.NEGATIVE_INFINITY
+  /** Exchanges since. */
+  private since = 0
 
-  /** Whether the exchange at this monotonic millisecond may be one, which has nothing to tell. */
+  /** Whether the exchange at this monotonic millisecond may be a glance, which has nothing to tell. */
   allows(now: number): boolean {
-    return now - this.wholeAt < wholeEvery
+    return now - this.wholeAt < glancesFor
   }
 
-  /** A whole exchange was answered. */
-  whole(now: number): void {
+  /** Whether the exchange at this monotonic millisecond has to be a whole one. */
+  isWhole(now: number): boolean {
+    return now - this.wholeAt >= wholeEvery.millis || this.since >= wholeEvery.exchanges
+  }
+
+  /** An exchange was answered that was no glance. */
+  answered(now: number, isWhole: boolean): void {
+    this.since += 1
+    if (!isWhole) return
     this.wholeAt = now
+    this.since = 0
   }
 
-  /** Something was refused that a glance does not try: the next exchange is a whole one. */
+  /** Something was refused: the next exchange is a whole one. */
   doubt(): void {
     this.wholeAt = Number.NEGATIVE_INFINITY
   }

@@ -83,6 +83,8 @@ export const custody = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function score(millis) return string.format('%.0f', millis) end
+-- Redis writes numbers among the arguments of a command out with care and at length: what is used often is a text.
+local now_text = score(now)
 
 local function read_meta(id)
   local meta = redis.call('HGET', key_meta, id)

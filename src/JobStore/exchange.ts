@@ -2,7 +2,7 @@
  * The script of the take loop: settles, reclaims and grants in one call.
  */
 import * as Script from "../Redis/Script.ts"
-import { allowWrites, batch, custody, keyNames } from "./custody.ts"
+import { allowWrites, atOnce, batch, custody, keyNames } from "./custody.ts"
 import { granting } from "./Granting.ts"
 import { glance } from "./Quiet.ts"
 import { decode } from "./Reply.ts"
@@ -27,8 +27,9 @@ import * as Settling from "./Settling.ts"
  *
  * Whatever is written of several messages is written by one command: a call costs Redis more than what it does.
  *
- * A script that fails halfway is not undone. So the types of the keys are checked first, and whatever is taken from a key
- * is written to its new place before: a command that an ACL denies loses no message.
+ * A script that fails halfway is not undone. So whatever is taken from a key is written to its new place before: a wrong key
+ * or a command that an ACL denies loses no message. The first exchange, the one after a failure, and one now and then (`whole`)
+ * check the types of the keys and the rights first, lest each copies the same messages.
  */
 export const exchange = Script.make({
   name: "exchange",
@@ -49,35 +50,39 @@ export const exchange = Script.make({
     "seen_age",
     "schedule_offset",
     "quiet",
+    "whole",
     "behind"
   ],
   body: `
 ${glance}
-for key, kind in pairs({
-  [key_queue] = 'list', [key_arrived] = 'list', [key_job] = 'hash', [key_meta] = 'hash', [key_history] = 'hash',
-  [key_counters] = 'hash', [key_inflight] = 'zset', [key_delayed] = 'zset', [key_schedule] = 'zset',
-  [key_seen] = 'zset', [key_dead] = 'stream', [key_answer] = 'string' }) do
-  local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= kind then
-    return redis.error_reply('WRONGTYPE ' .. key .. ' is a ' .. found .. ', not a ' .. kind)
+if arg_whole == '1' then
+  for key, kind in pairs({
+    [key_queue] = 'list', [key_arrived] = 'list', [key_job] = 'hash', [key_meta] = 'hash', [key_history] = 'hash',
+    [key_counters] = 'hash', [key_inflight] = 'zset', [key_delayed] = 'zset', [key_schedule] = 'zset',
+    [key_seen] = 'zset', [key_dead] = 'stream', [key_answer] = 'string' }) do
+    local found = redis.call('TYPE', key).ok
+    if found ~= 'none' and found ~= kind then
+      return redis.error_reply('WRONGTYPE ' .. key .. ' is a ' .. found .. ', not a ' .. kind)
+    end
   end
 end
 ${custody}
--- These change nothing. The first is a write that Redis allows at maxmemory, after which the others of a script are allowed
--- too; and what an ACL denies shows here, before anything is copied that could not be removed from its old place.
+-- Changes nothing; Redis allows this write at maxmemory, after which the others of a script are allowed too.
 ${allowWrites}
-redis.call('ZADD', key_inflight, 'XX', 0, '')
-redis.call('HDEL', key_job, '')
-redis.call('LTRIM', key_arrived, 0, -1)
-redis.call('LTRIM', key_queue, 0, -1)
+if arg_whole == '1' then
+  -- Neither do these: what an ACL denies shows here, before anything is copied that could not be removed from its old place.
+  redis.call('ZADD', key_inflight, 'XX', 0, '')
+  redis.call('HDEL', key_job, '')
+  redis.call('LTRIM', key_arrived, 0, -1)
+  redis.call('LTRIM', key_queue, 0, -1)
 
--- Housekeeping stands here for the same reason.
-local old = redis.call('ZRANGEBYSCORE', key_seen, '-inf', now - arg_seen_age, 'LIMIT', 0, ${batch})
-if #old > 0 then redis.call('ZREM', key_seen, unpack(old)) end
-local above = redis.call('ZCARD', key_seen) - arg_seen_cap
-if above > 0 then redis.call('ZREMRANGEBYRANK', key_seen, 0, math.min(above, ${batch}) - 1) end
-for _, entry in ipairs(redis.call('XRANGE', key_dead, '-', score(now - arg_dead_age), 'COUNT', ${batch})) do
-  redis.call('XDEL', key_dead, entry[1])
+  -- Housekeeping stands here for the same reason.
+  local old = redis.call('ZCOUNT', key_seen, '-inf', now - arg_seen_age)
+  local above = math.max(old, redis.call('ZCARD', key_seen) - arg_seen_cap)
+  if above > 0 then redis.call('ZREMRANGEBYRANK', key_seen, 0, math.min(above, ${atOnce}) - 1) end
+  for _, entry in ipairs(redis.call('XRANGE', key_dead, '-', score(now - arg_dead_age), 'COUNT', ${batch})) do
+    redis.call('XDEL', key_dead, entry[1])
+  end
 end
 
 local function bury(letter, id)
@@ -100,7 +105,7 @@ for answer in string.gmatch(type(answers) == 'string' and answers or '', '[^\\n]
 end
 
 local buried = {}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', key_inflight, '-inf', now, 'LIMIT', 0, ${batch})) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', key_inflight, '-inf', now_text, 'LIMIT', '0', '${batch}')) do
   local meta = read_meta(id)
   if not meta then
     redis.call('ZREM', key_inflight, id)
@@ -119,15 +124,12 @@ ${granting}
 -- Of a wake-up call that Redis refuses nobody hears the answer to what stands behind it.
 if arg_behind == '1' and redis.call('LLEN', key_arrived) == 0 then need = 0 end
 if need > 0 then
-  local fresh = redis.call('LLEN', key_arrived) + redis.call('LLEN', key_queue) > 0
-  -- The odd one goes to retries in half of the calls, so that one slot serves both kinds.
-  local odd = time[2] % 2
-  grant_delayed(fresh and math.floor((need + odd) / 2) or need)
-  grant_scheduled(fresh and math.floor((need + 1 - odd) / 2) or need)
+  grant_delayed(true)
+  grant_scheduled()
   -- A resend stands beside its message: so many are left out in one call, lest a flood of them hold Redis up.
   for _, list in ipairs({ key_arrived, key_queue }) do
     while need > 0 and duplicates < ${batch} do
-      local oldest = redis.call('LRANGE', list, -math.min(need, ${batch}), -1)
+      local oldest = redis.call('LRANGE', list, -math.min(need, ${batch}), '-1')
       if #oldest == 0 then break end
       local left = #oldest
       while left > 0 and duplicates < ${batch} do
@@ -135,14 +137,11 @@ if need > 0 then
         left = left - 1
       end
       write_grants()
-      redis.call('LTRIM', list, 0, left - #oldest - 1)
+      redis.call('LTRIM', list, '0', left - #oldest - 1)
     end
   end
-  grant_delayed(need)
+  if need > 0 then grant_delayed(false) end
 end
--- The worker is told to come again at once where more was left out than one call may.
-local again = duplicates >= ${batch}
-
 -- Three exchanges of a worker may be under way. Where an ACL denies it, a lost answer waits for the end of its leases.
 if #granted > 0 then
   local former = redis.pcall('GET', key_answer)
@@ -150,17 +149,20 @@ if #granted > 0 then
   redis.pcall('SET', key_answer, arg_nonce .. ' ' .. table.concat(granted, ' ') .. '\\n' .. former, 'PX', arg_lease)
 end
 
-local next_due = again and 0 or -1
-local function earlier(millis)
-  local rest = math.max(0, math.ceil(millis - now))
-  if next_due < 0 or rest < next_due then next_due = rest end
+-- Whoever got all that it asked for comes again at once; so does it where more was left out than one call may.
+local next_due = (need == 0 and #granted > 0 or duplicates >= ${batch}) and 0 or -1
+if next_due < 0 then
+  local function earlier(millis)
+    local rest = math.max(0, math.ceil(millis - now))
+    if next_due < 0 or rest < next_due then next_due = rest end
+  end
+  local delayed = redis.call('ZRANGE', key_delayed, passed, passed, 'WITHSCORES')
+  if delayed[2] then earlier(tonumber(delayed[2])) end
+  local leased = redis.call('ZRANGE', key_inflight, '0', '0', 'WITHSCORES')
+  if leased[2] then earlier(tonumber(leased[2])) end
+  local scheduled = redis.call('ZRANGE', key_schedule, '0', '0', 'WITHSCORES')
+  if scheduled[2] then earlier((tonumber(scheduled[2]) - arg_schedule_offset) * 1000) end
 end
-local delayed = redis.call('ZRANGE', key_delayed, passed, passed, 'WITHSCORES')
-if delayed[2] then earlier(tonumber(delayed[2])) end
-local leased = redis.call('ZRANGE', key_inflight, 0, 0, 'WITHSCORES')
-if leased[2] then earlier(tonumber(leased[2])) end
-local scheduled = redis.call('ZRANGE', key_schedule, 0, 0, 'WITHSCORES')
-if scheduled[2] then earlier((tonumber(scheduled[2]) - arg_schedule_offset) * 1000) end
 return { count, late, table.concat(heads, '\\n'), bodies, buried, duplicates, next_due, now }
 `,
   decode

@@ -20,11 +20,11 @@ export interface Asking {
   settlements: ReadonlyArray<Settlement>
 }
 
-/** So few jobs are not worth an exchange of their own beside another: it costs each side as much as three or four of them. */
-const leastShare = 8
+/** Fewer jobs are not worth an exchange of their own beside another: it costs each side as much as three of them. */
+const leastShare = 4
 
 /** What one exchange asks for at most. */
-const share = (slots: number): number => Math.max(leastShare, Math.ceil(slots / 2))
+const share = (slots: number): number => (slots < 2 * leastShare ? slots : Math.ceil(slots / 2))
 
 export class InHand {
   /** By token: the same job may be in hand again, under a newer lease, before its former attempt has ended. */

@@ -74,6 +74,27 @@ describe("JobStore.Redis", () => {
     })
   )
 
+  it.scopedLive("loses nothing where a right is taken away meanwhile, and copies no message twice", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      const { use } = connection
+      for (const denied of ["hset", "hincrby", "zadd", "ltrim", "zrem", "zscore"]) {
+        yield* use((client) => client.flushall())
+        yield* use((client) => client.call("ACL", "SETUSER", "worker", "reset", "on", ">pw", "~*", "+@all"))
+        yield* Effect.gen(function* () {
+          yield* use((client) => client.lpush("huey.redis.huey", "first"))
+          expect(yield* texts).toEqual(["first"])
+          yield* use((client) => client.lpush("huey.redis.huey", "a"))
+          yield* use((client) => client.call("ACL", "SETUSER", "worker", `-${denied}`))
+          for (let time = 0; time < 3; time++) expect((yield* Effect.flip(exchange)).reason).toBe("Refused")
+          expect(yield* use((client) => client.lrange("huey.redis.huey", 0, -1))).toEqual(["a"])
+          const copies = yield* use((client) => client.hvals(own("job")))
+          expect(copies.filter((bytes) => bytes === "a").length).toBeLessThanOrEqual(1)
+        }).pipe(Effect.provide(store(port, { username: "worker", password: Redacted.make("pw") })))
+      }
+    })
+  )
+
   it.scopedLive("takes, extends and settles while Redis is at its maxmemory", () =>
     Effect.gen(function* () {
       const { connection, port } = yield* RedisServer.make(["--maxmemory-policy", "noeviction"])
