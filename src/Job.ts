@@ -4,10 +4,11 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
+import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import type * as SchemaAST from "effect/SchemaAST"
 import * as Decided from "./Decided.ts"
+import * as Binding from "./Job/Binding.ts"
+import * as Unchanged from "./Job/Unchanged.ts"
 import type { RetryPolicy } from "./RetryPolicy.ts"
 import type { StopSignal } from "./StopSignal.ts"
 
@@ -82,8 +83,8 @@ export interface Prepared<out R> {
 /** A job with arguments `A` whose handler needs `R`. The schema is hidden in two functions: sets need no `any`. */
 export interface Job<in A, out R> {
   readonly names: readonly [onTheWire: string, ...aliases: ReadonlyArray<string>]
+  /** Decided (`Decided.ts`) where the schema needs no fiber, as is what `prepare` answers with. */
   readonly encode: (args: A) => Effect.Effect<Call, ParseResult.ParseError>
-  /** Decided (`Decided.ts`) where the schema needs no fiber. */
   readonly prepare: (call: Call) => Effect.Effect<Prepared<R>, ParseResult.ParseError>
   /** Absent: the worker's. */
   readonly policy: RetryPolicy | undefined
@@ -93,45 +94,6 @@ export interface Job<in A, out R> {
 
 /** The jobs that a worker or the queue `None` can perform, by every name they have on the wire. */
 export interface Jobs<out R> extends ReadonlyMap<string, Job<never, R>> {}
-
-/** Marks the issues whose message is ours: another's may repeat a value. */
-const ours = Symbol("edumfa-queue/Job/ours")
-
-const refuse = (ast: SchemaAST.AST, message: string) =>
-  Either.left(ParseResult.parseError(new ParseResult.Type(ast, ours, message)))
-
-/** Names the arguments of a call as Python would: by position, then by keyword, none twice, none unknown. */
-const bind = (
-  ast: SchemaAST.AST,
-  params: ReadonlyArray<string>,
-  { args, kwargs }: Call
-): Either.Either<Readonly<Record<string, unknown>>, ParseResult.ParseError> => {
-  if (args.length > params.length) {
-    return refuse(ast, `takes ${params.length} arguments, ${args.length} were given`)
-  }
-  const named: Record<string, unknown> = {}
-  for (let index = 0; index < args.length; index++) named[params[index] ?? ""] = args[index]
-  for (const key of Object.keys(kwargs)) {
-    const index = params.indexOf(key)
-    if (index === -1) return refuse(ast, "a keyword argument that the job does not have")
-    if (index < args.length) return refuse(ast, `two values for the argument ${key}`)
-    named[key] = kwargs[key]
-  }
-  return Either.right(named)
-}
-
-/** By position up to the first argument left out, the rest by keyword. */
-const unbind = (params: ReadonlyArray<string>, named: Readonly<Record<string, unknown>>): Call => {
-  let count = 0
-  while (count < params.length && (params[count] ?? "") in named) count++
-  const args: Array<unknown> = []
-  const kwargs: Record<string, unknown> = {}
-  for (const [index, param] of params.entries()) {
-    if (index < count) args.push(named[param])
-    else if (param in named) kwargs[param] = named[param]
-  }
-  return { args, kwargs }
-}
 
 /**
  * Makes a job.
@@ -164,7 +126,13 @@ export const make = <A, I extends { readonly [K in keyof I]: unknown }, R>(optio
     options.heedsStop === true ? options.run : (args, attempt) => Effect.interruptible(options.run(args, attempt))
   const encodeArgs = Schema.encode(schema)
   const decodeArgs = Schema.decodeUnknown(schema)
-  const encode = (args: A) => Effect.map(encodeArgs(args), (named) => unbind(params, { ...named }))
+  const isUnchanged = Unchanged.make(schema)
+  const call = (named: I) => Binding.unbind(params, { ...named })
+  const encode = (args: A): Effect.Effect<Call, ParseResult.ParseError> => {
+    if (isUnchanged(args)) return Either.right(Binding.unbind(params, args))
+    const named = encodeArgs(args)
+    return Decided.isDecided(named) ? Either.map(named, call) : Effect.map(named, call)
+  }
   const remainingCall = (failure: JobFailure<A>): Effect.Effect<never, JobFailure<Call>> => {
     const { verdict, reason, cause, remaining, delay } = failure
     return remaining === undefined
@@ -184,9 +152,10 @@ export const make = <A, I extends { readonly [K in keyof I]: unknown }, R>(optio
     timeout: options.timeout === undefined ? undefined : Duration.decode(options.timeout),
     encode,
     prepare: (call) => {
-      const named = bind(schema.ast, params, call)
+      const named = Binding.bind(schema.ast, params, call)
       if (Either.isLeft(named)) return Either.left(named.left)
       try {
+        if (isUnchanged(named.right)) return Either.right(prepared(named.right))
         const args = decodeArgs(named.right)
         return Decided.isDecided(args) ? Either.map(args, prepared) : Effect.map(args, prepared)
       } catch (defect) {
@@ -234,7 +203,7 @@ export const explain = (error: ParseResult.ParseError): string => {
         const where = path[0] ?? "arguments"
         if (issue._tag === "Missing") return `${where}: missing`
         if (issue._tag === "Unexpected") return `${where}: unexpected`
-        if (issue.actual === ours && issue.message !== undefined) return `${where}: ${issue.message}`
+        if (issue.actual === Binding.ours && issue.message !== undefined) return `${where}: ${issue.message}`
         return `${where}: expected ${String(issue.ast)}`
       }
     }

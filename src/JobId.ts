@@ -1,8 +1,11 @@
 /**
  * Ids of jobs are UUIDs of version 7 (RFC 9562): the time of enqueueing can be read from the id.
  */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 
 /** An id, and the time in it, milliseconds since the epoch. */
 export interface Stamp {
@@ -18,16 +21,18 @@ const time = (millis: number) =>
   `${hex(Math.floor(millis / 2 ** 32), 4)}${hex(Math.floor(millis / 2 ** 16) % 2 ** 16, 4)}-${hex(millis % 2 ** 16, 4)}`
 
 /** Makes an id from the Clock's milliseconds and 74 bits of Random: 12 + 24 behind the version, 14 + 24 behind the variant. */
-export const stamp: Effect.Effect<Stamp> = Effect.clockWith((clock) =>
-  Effect.randomWith((random) =>
-    Effect.zipWith(random.nextIntBetween(0, 2 ** 36), random.nextIntBetween(0, 2 ** 38), (one, two) => {
-      const now = clock.unsafeCurrentTimeMillis()
+export const stamp: Effect.Effect<Stamp> = Effect.withFiberRuntime((fiber) => {
+  const services = fiber.currentDefaultServices
+  const random = Context.get(services, Random.Random)
+  return Effect.flatMap(random.nextIntBetween(0, 2 ** 36), (one) =>
+    Effect.map(random.nextIntBetween(0, 2 ** 38), (two) => {
+      const now = Context.get(services, Clock.Clock).unsafeCurrentTimeMillis()
       const a = hex(0x7000 + Math.floor(one / 2 ** 24), 4)
       const b = hex(0x8000 + Math.floor(two / 2 ** 24), 4)
       return { id: `${time(now)}-${a}-${b}-${hex(one % 2 ** 24, 6)}${hex(two % 2 ** 24, 6)}`, now }
     })
   )
-)
+})
 
 /** An id of a job that is enqueued now. */
 export const make: Effect.Effect<string> = Effect.map(stamp, ({ id }) => id)

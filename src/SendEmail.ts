@@ -8,7 +8,6 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as MimeTree from "./Huey/MimeTree.ts"
 import * as Job from "./Job.ts"
@@ -33,12 +32,9 @@ const Nested: Schema.Schema<Nested> = Schema.Union(
 
 const MimeTreeFromSelf = Schema.declare(MimeTree.isMimeTree, { identifier: "MimeTree" })
 
-/** As a dict of Python arrives. What is in it is read when the mail is sent: a schema of its values would read each twice. */
-const Dict = Schema.declare(Predicate.isReadonlyRecord, { identifier: "Dict" })
-
 /** The arguments on the wire, `(config, recipient, subject, body, sender=None, reply_to=None, mimetype='plain')`. */
 const Arguments = Schema.Struct({
-  config: Dict,
+  config: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
   recipient: Nested,
   subject: Schema.NullOr(Schema.String),
   body: Schema.NullOr(Schema.Union(Schema.String, Schema.Uint8ArrayFromSelf, MimeTreeFromSelf)),

@@ -3,7 +3,9 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import type { ParseError } from "effect/ParseResult"
+import * as Decided from "../Decided.ts"
 import * as Huey from "../Huey.ts"
 import * as Job from "../Job.ts"
 import * as JobId from "../JobId.ts"
@@ -30,21 +32,26 @@ export const message = <A, R>(
   job: Job.Job<A, R>,
   args: A,
   { delay, expires }: EnqueueOptions = {}
-): Effect.Effect<Huey.Message, EnqueueError> => {
-  const [name] = job.names
-  return Effect.zipWith(Effect.mapError(job.encode(args), invalid(name)), JobId.stamp, (call, { id, now }) => {
-    const { retries, retryDelay } = keptOf(job.policy ?? RetryPolicy.standard)
-    return Huey.message({
-      id,
-      name,
-      call,
-      retries,
-      retryDelay,
-      ...(delay === undefined ? {} : { eta: now + Duration.toMillis(delay) }),
-      ...(expires === undefined ? {} : { expiresAt: now + Duration.toMillis(expires) })
-    })
+): Effect.Effect<Huey.Message, EnqueueError> =>
+  Effect.flatMap(JobId.stamp, ({ id, now }) => {
+    const [name] = job.names
+    const made = (call: Job.Call) => {
+      const { retries, retryDelay } = keptOf(job.policy ?? RetryPolicy.standard)
+      return Huey.message({
+        id,
+        name,
+        call,
+        retries,
+        retryDelay,
+        ...(delay === undefined ? {} : { eta: now + Duration.toMillis(delay) }),
+        ...(expires === undefined ? {} : { expiresAt: now + Duration.toMillis(expires) })
+      })
+    }
+    const call = job.encode(args)
+    return Decided.isDecided(call)
+      ? Either.mapBoth(call, { onLeft: invalid(name), onRight: made })
+      : Effect.mapBoth(call, { onFailure: invalid(name), onSuccess: made })
   })
-}
 
 /** The error of a message that cannot be written; its cause never holds an argument. */
 export const unencodable = (job: string) => (cause: Huey.HueyError) =>

@@ -36,20 +36,18 @@ export const make = Effect.fnUntraced(function* (
   return {
     enqueue: (job, args, enqueueOptions) => {
       const [name] = job.names
-      return Effect.flatMap(Producer.message(job, args, enqueueOptions), (message) =>
-        Either.match(options.codec.encode(message), {
-          onLeft: (cause) => Effect.fail(Producer.unencodable(name)(cause)),
-          onRight: (bytes) =>
-            Effect.mapBoth(
-              connection.use((client) => Ready.send(client, "LPUSH", push, 2, [bytes])),
-              {
-                onFailure: (cause) =>
-                  new EnqueueError({ reason: "Unavailable", job: name, detail: cause.detail, cause }),
-                onSuccess: () => message.id
-              }
-            )
-        })
-      )
+      return Effect.flatMap(Producer.message(job, args, enqueueOptions), (message) => {
+        const bytes = options.codec.encode(message)
+        if (Either.isLeft(bytes)) return Effect.fail(Producer.unencodable(name)(bytes.left))
+        return Effect.matchEffect(
+          connection.use((client) => Ready.send(client, "LPUSH", push, 2, [bytes.right])),
+          {
+            onFailure: (cause) =>
+              Effect.fail(new EnqueueError({ reason: "Unavailable", job: name, detail: cause.detail, cause })),
+            onSuccess: () => Effect.succeed(message.id)
+          }
+        )
+      })
     }
   }
 })

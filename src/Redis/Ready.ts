@@ -25,8 +25,21 @@ class Ready extends Command {
   }
 }
 
+/** One argument of bytes, as a message is: the buffer is made to measure, and every byte written once. */
+const bytesOfOne = (begin: string, value: Uint8Array): Buffer => {
+  const head = `${begin}$${value.length}\r\n`
+  const start = Buffer.byteLength(head)
+  const bytes = Buffer.allocUnsafe(start + value.length + 2)
+  bytes.write(head)
+  bytes.set(value, start)
+  bytes.write("\r\n", start + value.length)
+  return bytes
+}
+
 const bytesOf = (made: string, count: number, rest: ReadonlyArray<Argument>): string | Buffer => {
   let text = `*${count + rest.length}\r\n${made}`
+  const [first] = rest
+  if (rest.length === 1 && first instanceof Uint8Array) return bytesOfOne(text, first)
   let chunks: Array<Uint8Array> | undefined
   for (const value of rest) {
     if (typeof value === "string" || typeof value === "number") text += part(value)
