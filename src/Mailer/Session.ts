@@ -78,7 +78,7 @@ interface Listener {
 }
 
 /** What is made of the end of an operation, at once: before anything else happens on its connection. */
-export interface End<in A, out B, out E> {
+interface End<in A, out B, out E> {
   readonly onSuccess: (value: A) => Effect.Effect<B, E>
   readonly onFailure: (error: DriverError) => Effect.Effect<B, E>
 }
