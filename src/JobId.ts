@@ -25,11 +25,12 @@ export const stamp: Effect.Effect<Stamp> = Effect.withFiberRuntime((fiber) => {
   const services = fiber.currentDefaultServices
   const random = Context.get(services, Random.Random)
   return Effect.flatMap(random.nextIntBetween(0, 2 ** 36), (one) =>
-    Effect.map(random.nextIntBetween(0, 2 ** 38), (two) => {
+    Effect.flatMap(random.nextIntBetween(0, 2 ** 38), (two) => {
       const now = Context.get(services, Clock.Clock).unsafeCurrentTimeMillis()
       const a = hex(0x7000 + Math.floor(one / 2 ** 24), 4)
       const b = hex(0x8000 + Math.floor(two / 2 ** 24), 4)
-      return { id: `${time(now)}-${a}-${b}-${hex(one % 2 ** 24, 6)}${hex(two % 2 ** 24, 6)}`, now }
+      const id = `${time(now)}-${a}-${b}-${hex(one % 2 ** 24, 6)}${hex(two % 2 ** 24, 6)}`
+      return Effect.succeed({ id, now })
     })
   )
 })

@@ -27,31 +27,43 @@ const keptOf = (policy: RetryPolicy.RetryPolicy) => {
 const invalid = (job: string) => (cause: ParseError) =>
   new EnqueueError({ reason: "InvalidArguments", job, detail: Job.explain(cause), cause })
 
-/** Turns arguments into a message with an id of its own. Its retries are for huey's worker: ours has the policy itself. */
-export const message = <A, R>(
+/**
+ * Turns arguments into a message with an id of its own, and goes on with it; in the same step of the fiber where the schema
+ * needs none, for steps cost a producer more than the message. Its retries are for huey's worker: ours has the policy itself.
+ */
+export const withMessage = <A, R, B>(
   job: Job.Job<A, R>,
   args: A,
-  { delay, expires }: EnqueueOptions = {}
-): Effect.Effect<Huey.Message, EnqueueError> =>
+  { delay, expires }: EnqueueOptions = {},
+  next: (message: Huey.Message) => Effect.Effect<B, EnqueueError>
+): Effect.Effect<B, EnqueueError> =>
   Effect.flatMap(JobId.stamp, ({ id, now }) => {
     const [name] = job.names
     const made = (call: Job.Call) => {
       const { retries, retryDelay } = keptOf(job.policy ?? RetryPolicy.standard)
-      return Huey.message({
-        id,
-        name,
-        call,
-        retries,
-        retryDelay,
-        ...(delay === undefined ? {} : { eta: now + Duration.toMillis(delay) }),
-        ...(expires === undefined ? {} : { expiresAt: now + Duration.toMillis(expires) })
-      })
+      return next(
+        Huey.message({
+          id,
+          name,
+          call,
+          retries,
+          retryDelay,
+          ...(delay === undefined ? {} : { eta: now + Duration.toMillis(delay) }),
+          ...(expires === undefined ? {} : { expiresAt: now + Duration.toMillis(expires) })
+        })
+      )
     }
     const call = job.encode(args)
-    return Decided.isDecided(call)
-      ? Either.mapBoth(call, { onLeft: invalid(name), onRight: made })
-      : Effect.mapBoth(call, { onFailure: invalid(name), onSuccess: made })
+    if (!Decided.isDecided(call)) return Effect.flatMap(Effect.mapError(call, invalid(name)), made)
+    return Either.isRight(call) ? made(call.right) : Effect.fail(invalid(name)(call.left))
   })
+
+/** The message alone. */
+export const message = <A, R>(
+  job: Job.Job<A, R>,
+  args: A,
+  options?: EnqueueOptions
+): Effect.Effect<Huey.Message, EnqueueError> => withMessage(job, args, options, Effect.succeed)
 
 /** The error of a message that cannot be written; its cause never holds an argument. */
 export const unencodable = (job: string) => (cause: Huey.HueyError) =>

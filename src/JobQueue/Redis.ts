@@ -36,7 +36,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     enqueue: (job, args, enqueueOptions) => {
       const [name] = job.names
-      return Effect.flatMap(Producer.message(job, args, enqueueOptions), (message) => {
+      return Producer.withMessage(job, args, enqueueOptions, (message) => {
         const bytes = options.codec.encode(message)
         if (Either.isLeft(bytes)) return Effect.fail(Producer.unencodable(name)(bytes.left))
         return Effect.matchEffect(

@@ -32,7 +32,8 @@ const bytesOfOne = (begin: string, value: Uint8Array): Buffer => {
   const bytes = Buffer.allocUnsafe(start + value.length + 2)
   bytes.write(head)
   bytes.set(value, start)
-  bytes.write("\r\n", start + value.length)
+  bytes[start + value.length] = 0x0d
+  bytes[start + value.length + 1] = 0x0a
   return bytes
 }
 
