@@ -6,6 +6,7 @@ import { createHash } from "node:crypto"
 import { chmodSync, readFileSync, rmSync } from "node:fs"
 import { build } from "esbuild"
 import { writeLicenses } from "./licenses.mjs"
+import { unused } from "./unused.mjs"
 
 /** CommonJS, as what it starts: for a module of the newer kind Node starts a second loader, at each start. */
 const command = "dist/edumfa-queue-huey.cjs"
@@ -34,6 +35,7 @@ run("node_modules/typescript/bin/tsc", "-p", "src")
 
 const { metafile } = await bundle("bin/command.ts", "dist/command.cjs", {
   metafile: true,
+  plugins: [unused],
   banner: { js: "(function(require){" },
   footer: { js: "})" }
 })
