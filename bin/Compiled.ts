@@ -5,14 +5,12 @@
  */
 import { createHash } from "node:crypto"
 import { readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { setFlagsFromString } from "node:v8"
 import { Script } from "node:vm"
 
 /** Node may be told to take the path of a link for that of the file. */
-const directory = dirname(realpathSync(fileURLToPath(import.meta.url)))
+const directory = dirname(realpathSync(__filename))
 
 const beside = (name: string) => join(directory, name)
 
@@ -53,7 +51,7 @@ const cached = () => {
 export const run = (): void => {
   const bytes = source()
   const script = read(bytes, isOurs(bytes) ? cached() : undefined)
-  script.runInThisContext()(createRequire(import.meta.url))
+  script.runInThisContext()(require)
 }
 
 /** Compiles all functions of the command, and not only those that a start needs, and writes them beside it. */

@@ -6,8 +6,10 @@ import { createHash } from "node:crypto"
 import { chmodSync, readFileSync, rmSync } from "node:fs"
 import { build } from "esbuild"
 import { writeLicenses } from "./licenses.mjs"
+import { unused } from "./unused.mjs"
 
-const command = "dist/edumfa-queue-huey.js"
+/** CommonJS, as what it starts: for a module of the newer kind Node starts a second loader, at each start. */
+const command = "dist/edumfa-queue-huey.cjs"
 
 const run = (...args) => {
   const { status } = spawnSync(process.execPath, args, { stdio: "inherit" })
@@ -23,6 +25,7 @@ const bundle = (entry, outfile, options) =>
     minifySyntax: true,
     platform: "node",
     target: "node20",
+    format: "cjs",
     logLevel: "warning",
     ...options
   })
@@ -31,8 +34,8 @@ rmSync("dist", { recursive: true, force: true })
 run("node_modules/typescript/bin/tsc", "-p", "src")
 
 const { metafile } = await bundle("bin/command.ts", "dist/command.cjs", {
-  format: "cjs",
   metafile: true,
+  plugins: [unused],
   banner: { js: "(function(require){" },
   footer: { js: "})" }
 })
@@ -44,7 +47,7 @@ if (code.some((byte) => byte > 0x7f)) throw new Error("dist/command.cjs is not A
 
 const digest = createHash("sha256").update(code).digest("hex").slice(0, 16)
 const define = { BUILD: JSON.stringify(digest) }
-await bundle("bin/edumfa-queue-huey.ts", command, { format: "esm", define, banner: { js: "#!/usr/bin/env node" } })
-await bundle("bin/compile.ts", "dist/compile.js", { format: "esm", define })
+await bundle("bin/edumfa-queue-huey.ts", command, { define, banner: { js: "#!/usr/bin/env node" } })
+await bundle("bin/compile.ts", "dist/compile.cjs", { define })
 chmodSync(command, 0o755)
-run("dist/compile.js")
+run("dist/compile.cjs")

@@ -96,6 +96,15 @@ const perform = (args: ReadonlyArray<string>, process: Process) => {
   )
 }
 
+const config = {
+  isCaseSensitive: true,
+  showBuiltIns: false,
+  showTypes: false,
+  // A canonical command line has no name that is misspelt. @effect/cli would compare each with all others, and does not
+  // look for one that is shorter than the mistakes that it may have.
+  autoCorrectLimit: Number.POSITIVE_INFINITY
+}
+
 /** Runs the command line, `argv` without the program's own names, until it ends; never fails. */
 export const run = (
   argv: ReadonlyArray<string>,
@@ -126,6 +135,6 @@ export const run = (
           : Effect.succeed(code)
       )
     ),
-    Effect.provide(CliConfig.layer({ isCaseSensitive: true, showBuiltIns: false, showTypes: false }))
+    Effect.provide(CliConfig.layer(config))
   )
 }

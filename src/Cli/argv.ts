@@ -77,17 +77,20 @@ const know = (command: Synopsis | undefined): Known => {
 
 type ParseOptions = NonNullable<ParseArgsConfig["options"]>
 
-/** What parseArgs has to know to tell values from arguments: every name and every start of one that is not ambiguous. */
-const parseOptions = (known: Known): ParseOptions => {
+/** What may stand for a long name. Where a letter is no short name, parseArgs takes it for a long one. */
+const writtenNames = (argv: ReadonlyArray<string>) =>
+  argv.flatMap((it) => (it.startsWith("--") ? it.slice(2).split("=", 1) : it.startsWith("-") ? [...it.slice(1)] : []))
+
+/** What parseArgs has to know to tell values from arguments: every name, and every written start of one that is not ambiguous. */
+const parseOptions = (argv: ReadonlyArray<string>, known: Known): ParseOptions => {
+  const typed = (row: BuiltIn) => ({ type: row.kind === "flag" ? ("boolean" as const) : ("string" as const) })
   const result: ParseOptions = {}
+  for (const name of writtenNames(argv)) {
+    const [row, ...others] = known.byLong(name)
+    if (name !== "" && row !== undefined && others.length === 0) result[name] = typed(row)
+  }
   for (const row of known.rows) {
-    const type = row.kind === "flag" ? "boolean" : "string"
-    for (let length = 1; length < row.long.length; length += 1) {
-      const start = row.long.slice(0, length)
-      const found = known.byLong(start)
-      if (found.length === 1 && found[0] === row) result[start] = { type }
-    }
-    result[row.long] = row.short === undefined ? { type } : { type, short: row.short }
+    result[row.long] = row.short === undefined ? typed(row) : { ...typed(row), short: row.short }
   }
   return result
 }
@@ -97,7 +100,7 @@ const tokensOf = (argv: ReadonlyArray<string>, options: ParseOptions) =>
 
 /** The command that is named by the first argument that is no option and no value of one; none: the worker. */
 const commandOf = (argv: ReadonlyArray<string>, commands: ReadonlyArray<Synopsis>): Synopsis | undefined => {
-  const all: ParseOptions = Object.assign({}, ...[...commands, undefined].map((it) => parseOptions(know(it))))
+  const all: ParseOptions = Object.assign({}, ...[...commands, undefined].map((it) => parseOptions(argv, know(it))))
   const argument = tokensOf(argv, all).find((token) => token.kind === "positional")
   return commands.find(({ name }) => name === argument?.value)
 }
@@ -164,7 +167,7 @@ export const canonical = (
   const known = know(command)
   const given = new Map<string, string>()
   const positionals: Array<string> = []
-  for (const token of tokensOf(argv, parseOptions(known))) {
+  for (const token of tokensOf(argv, parseOptions(argv, known))) {
     if (token.kind === "option-terminator") continue
     if (token.kind === "positional") {
       positionals.push(token.value)

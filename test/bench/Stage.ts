@@ -56,7 +56,7 @@ const ownPrograms = ["ours-enqueue", "ours-worker"]
 const banner = 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);'
 
 /** The built command, which an operator runs. */
-const built = "dist/edumfa-queue-huey.js"
+const built = "dist/edumfa-queue-huey.cjs"
 
 /** Builds the programs, in a directory from which they find their packages; gone with the scope. */
 export const layer = (options: Options): Layer.Layer<Stage> =>

@@ -26,9 +26,9 @@ const isTaken = (directory: string) => {
 
 /** What starts the command, elsewhere, with what is done to its compiled code. */
 const copy = (change: (cache: string) => void) =>
-  Effect.map(Command.directory({ "package.json": JSON.stringify({ type: "module" }) }), (directory) => {
+  Effect.map(Command.directory(), (directory) => {
     const [cache = ""] = cacheOf(dist)
-    const names = ["edumfa-queue-huey.js", "command.cjs", "compile.js", cache]
+    const names = ["edumfa-queue-huey.cjs", "command.cjs", "compile.cjs", cache]
     for (const name of names) cpSync(join(dist, name), join(directory, name))
     change(join(directory, cache))
     return directory
@@ -61,16 +61,16 @@ describe("the command's compiled code", () => {
   ])("may be %s", ([, change]) =>
     Effect.gen(function* () {
       const directory = yield* copy(change)
-      expect(yield* node(directory, "edumfa-queue-huey.js", "--version")).toEqual(works)
+      expect(yield* node(directory, "edumfa-queue-huey.cjs", "--version")).toEqual(works)
     })
   )
 
   it.scopedLive("is found by a link whose path is to count", () =>
     Effect.gen(function* () {
-      const cwd = yield* Command.directory({ "package.json": JSON.stringify({ type: "module" }) })
-      symlinkSync(Command.built, join(cwd, "linked.js"))
+      const cwd = yield* Command.directory()
+      symlinkSync(Command.built, join(cwd, "linked.cjs"))
       const flags = ["--preserve-symlinks", "--preserve-symlinks-main"]
-      expect(yield* node(cwd, ...flags, "linked.js", "--version")).toEqual(works)
+      expect(yield* node(cwd, ...flags, "linked.cjs", "--version")).toEqual(works)
     })
   )
 
@@ -86,7 +86,7 @@ describe("the command's compiled code", () => {
   it.scopedLive("is what the command starts from, unless it is of another build", () =>
     Effect.gen(function* () {
       const directory = yield* copy((cache) => writeFileSync(cache, another()))
-      const run = node(directory, "edumfa-queue-huey.js", "--version")
+      const run = node(directory, "edumfa-queue-huey.cjs", "--version")
       expect(yield* run).toEqual({ ...works, stdout: "another" })
       const [cache = ""] = cacheOf(directory)
       renameSync(join(directory, cache), join(directory, `command.${"0".repeat(16)}.cache`))
@@ -105,9 +105,9 @@ describe("the command's compiled code", () => {
         "latin1"
       )
       const other = { ...works, stdout: `${version}\n` }
-      expect(yield* node(directory, "edumfa-queue-huey.js", "--version")).toEqual(other)
-      expect(yield* node(directory, "compile.js")).toEqual({ ...works, stdout: "" })
-      expect(yield* node(directory, "edumfa-queue-huey.js", "--version")).toEqual(other)
+      expect(yield* node(directory, "edumfa-queue-huey.cjs", "--version")).toEqual(other)
+      expect(yield* node(directory, "compile.cjs")).toEqual({ ...works, stdout: "" })
+      expect(yield* node(directory, "edumfa-queue-huey.cjs", "--version")).toEqual(other)
     })
   )
 
@@ -123,17 +123,17 @@ describe("the command's compiled code", () => {
       // Not built yet, as in a fresh clone.
       expect(yield* install(directory)).toEqual(silent)
       expect(cacheOf(directory)).toEqual([])
-      expect(yield* node(directory, "compile.js")).toEqual(silent)
+      expect(yield* node(directory, "compile.cjs")).toEqual(silent)
       expect(isTaken(directory)).toBe(true)
       const [cache = ""] = cacheOf(directory)
       rmSync(join(directory, cache))
       // Nothing can take its name.
       mkdirSync(join(directory, cache))
       const before = readdirSync(directory)
-      expect(yield* node(directory, "compile.js")).toEqual(silent)
+      expect(yield* node(directory, "compile.cjs")).toEqual(silent)
       expect(readdirSync(directory)).toEqual(before)
       rmSync(join(directory, "command.cjs"))
-      expect(yield* node(directory, "compile.js")).toEqual(silent)
+      expect(yield* node(directory, "compile.cjs")).toEqual(silent)
     })
   )
 })

@@ -58,7 +58,7 @@ describe("privacyidea-queue-huey", { concurrent: true }, () => {
   /** The command as npm installs it: a link by its name. */
   const called = (cwd: string) => {
     const link = join(cwd, "privacyidea-queue-huey")
-    symlinkSync(fixture("../../dist/edumfa-queue-huey.js"), link)
+    symlinkSync(fixture("../../dist/edumfa-queue-huey.cjs"), link)
     return link
   }
 

@@ -55,7 +55,7 @@ describe("the README's way to this worker and back", () => {
         const cwd = yield* Command.directory({
           "edumfa.cfg": queueCfg(redis.port, `EDUMFA_ENCFILE = '${path("test/fixtures/enckey/enckey")}'`),
           systemctl,
-          "edumfa-queue-huey": `#!/bin/sh\nexec ${process.execPath} ${path("dist/edumfa-queue-huey.js")} "$@"\n`,
+          "edumfa-queue-huey": `#!/bin/sh\nexec ${process.execPath} ${path("dist/edumfa-queue-huey.cjs")} "$@"\n`,
           "edumfa-queue": "exec edumfa-queue-huey -l queue.log -w 4\n",
           "edumfa-queue-python": `exec python3 ${PythonSite.script} serve ${redis.port} >python.log\n`
         })

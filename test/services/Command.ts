@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 
 /** The command that `npm run build` made. */
-export const built = fileURLToPath(new URL("../../dist/edumfa-queue-huey.js", import.meta.url))
+export const built = fileURLToPath(new URL("../../dist/edumfa-queue-huey.cjs", import.meta.url))
 
 /** How a process ended and what it had said. */
 export interface Ended {
