@@ -91,9 +91,6 @@ const sweepInterval = Duration.seconds(1)
 /** Often enough to follow a queue by, too rare to fill a disk. */
 const summaryInterval = Duration.minutes(1)
 
-/** Exchanges at a time: the store answers to one while the jobs of the other are done. More would only be smaller. */
-const maxExchanges = 2
-
 const heartbeatKey = "EDUMFA_QUEUE_WORKER_HEARTBEAT"
 
 /** One beat may be late and one may be lost: a lease has room for three. */
@@ -155,15 +152,13 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     timeout: Duration.toMillis(options.timeout ?? defaultTimeout),
     performer: Performer.make(jobs, { codec, policy, storeTime })
   })
-  const turns = yield* Effect.makeSemaphore(maxExchanges)
-  const take = turns.withPermits(1)(turn.take)
   const beat = Effect.gen(function* () {
     const leases = inHand.leases()
     const held = yield* store.extend(leases)
     const lost = leases.filter((_, index) => held[index] === false)
     yield* inHand.stop(lost, "LeaseLost")
   }).pipe(Effect.catchAll((error) => Effect.logDebug(`no heartbeat: ${error.detail}`)))
-  const loop = yield* TakeLoop.make({ store, inHand, outage, turn: take, arrive: turn.arrive, beat })
+  const loop = yield* TakeLoop.make({ store, inHand, outage, turn: turn.take, arrive: turn.arrive, beat })
 
   const run: Effect.Effect<never, JobStoreError | OldBacklog, R> = Effect.gen(function* () {
     const guard = { store, storeTime, outage, codec, decision: options.backlog }
@@ -180,7 +175,7 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
       store,
       command: options.drainCommand,
       inHand,
-      turn: take,
+      turn: turn.take,
       grace: Duration.decode(options.grace ?? defaultGrace),
       hurry: options.hurry ?? Effect.never,
       stopTaking: turn.stopTaking

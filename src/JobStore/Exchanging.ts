@@ -2,7 +2,6 @@
  * The exchanges of one worker with Redis: each names those before it whose answers got lost, and glances only where there
  * is nothing to do.
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -34,9 +33,13 @@ const seenAge = Duration.toMillis(Duration.days(1))
  */
 const leaseSpread = 1 / 4
 
-/** How long what is granted or extended now is held, of a lease in milliseconds. */
-export const spread = (lease: number): Effect.Effect<number> =>
-  Effect.map(Random.next, (part) => Math.floor(lease * (1 + leaseSpread * part)))
+const spreadBy = (lease: number, part: number) => Math.floor(lease * (1 + leaseSpread * part))
+
+/** How long what is extended now is held, of a lease in milliseconds. */
+export const spread = (lease: number): Effect.Effect<number> => Effect.map(Random.next, (part) => spreadBy(lease, part))
+
+/** Of a number that is drawn its last digits spread the lease: another draw would cost as much as a job. */
+const parts = 2 ** 16
 
 /** About 13 MB of Redis' memory. */
 const seenCap = 100_000
@@ -47,8 +50,8 @@ export interface Options {
   readonly lease: Duration.Duration
   /** Seconds from the Unix time of a scheduled job to its score in huey's schedule, at a time in milliseconds. */
   readonly scheduleOffset: (now: number) => number
-  /** A text that nobody else draws. */
-  readonly random: Effect.Effect<string>
+  /** A number that nobody else draws. */
+  readonly random: Effect.Effect<number>
 }
 
 export interface Exchanging {
@@ -79,10 +82,12 @@ export const make = (options: Options): Exchanging => {
     isUnanswered: () => unanswered.nonces.length > 0,
     doubt: () => quiet.doubt(),
     ask: Effect.fnUntraced(function* ({ run }, settlements, free, suspects, wait) {
-      const nonce = yield* random
-      const held = yield* spread(lease)
-      const schedule_offset = options.scheduleOffset(yield* Clock.currentTimeMillis)
-      const now = yield* Monotonic.millis
+      const drawn = yield* random
+      const nonce = drawn.toString(36)
+      const held = spreadBy(lease, (drawn % parts) / parts)
+      const clock = yield* Effect.clock
+      const schedule_offset = options.scheduleOffset(clock.unsafeCurrentTimeMillis())
+      const now = Monotonic.unsafeMillis(clock)
       const told = unanswered.nonces
       const isGlance = settlements.length + told.length === 0 && quiet.allows(now)
       const isWhole = quiet.isWhole(now)

@@ -90,8 +90,8 @@ export const make = (options: Options): Effect.Effect<Context.Tag.Service<JobSto
   Effect.gen(function* () {
     const redis = yield* Redis
     const commands = yield* redis.connect("worker")
-    const random = Effect.map(Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER), (number) => number.toString(36))
-    const worker = yield* random
+    const random = Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER)
+    const worker = (yield* random).toString(36)
     const keys = { ...Keys.make(options.queueName, worker) }
     const scheduleOffset = Effect.map(Clock.currentTimeMillis, options.scheduleOffset)
     // Who looks or drains beside a worker leaves alone what that is just woken up for.

@@ -6,7 +6,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import * as Ref from "effect/Ref"
 import type { JobStoreError } from "../JobStore.ts"
 import * as Monotonic from "../Monotonic.ts"
 
@@ -42,40 +41,40 @@ export interface Outage {
 
 /** `wait`: how long a store may not answer at the start; absent: for ever. */
 export const make = (wait: Duration.Duration | undefined): Effect.Effect<Outage> =>
-  Effect.map(Ref.make<Down | undefined>(undefined), (ref) => {
+  Effect.sync(() => {
     let answered = false
+    let down: Down | undefined
     const failed: Outage["failed"] = Effect.fnUntraced(function* (error) {
       const now = yield* Monotonic.millis
-      const down = yield* Ref.get(ref)
       const { since, said } = down ?? { since: now, said: HashMap.empty<string, number>() }
       const isNew = now - Option.getOrElse(HashMap.get(said, error.detail), () => now - lineEvery) >= lineEvery
       if (isNew) yield* Effect.logError(`${error.detail}; jobs wait, trying on`)
-      yield* Ref.set(ref, { since, said: isNew ? HashMap.set(said, error.detail, now) : said })
+      down = { since, said: isNew ? HashMap.set(said, error.detail, now) : said }
       return now - since
     })
-    const over: Outage["over"] = Effect.flatMap(Ref.get(ref), (down) =>
-      down === undefined
-        ? Effect.void
-        : Effect.gen(function* () {
-            yield* Ref.set(ref, undefined)
-            const millis = (yield* Monotonic.millis) - down.since
-            yield* Effect.logInfo(`the queue answers again after ${Math.round(millis / 1_000)} s`)
-          })
-    )
-    const persist: Outage["persist"] = (question, meanwhile = Effect.void) =>
-      Effect.gen(function* () {
-        for (let pause = firstPause; ; pause = Duration.min(Duration.times(pause, 2), storePause)) {
-          const answer = yield* Effect.either(question)
-          if (answer._tag === "Right") {
+    const over: Outage["over"] = Effect.suspend(() => {
+      if (down === undefined) return Effect.void
+      const { since } = down
+      down = undefined
+      return Effect.flatMap(Monotonic.millis, (now) =>
+        Effect.logInfo(`the queue answers again after ${Math.round((now - since) / 1_000)} s`)
+      )
+    })
+    const persist: Outage["persist"] = (question, meanwhile = Effect.void) => {
+      const ask = (pause: Duration.Duration): typeof question =>
+        Effect.matchEffect(question, {
+          onSuccess: (answer) => {
             answered = true
-            yield* over
-            return answer.right
-          }
-          const silent = yield* failed(answer.left)
-          if (!answered && wait !== undefined && silent >= Duration.toMillis(wait)) return yield* answer.left
-          yield* Effect.sleep(pause)
-          yield* meanwhile
-        }
-      })
+            return down === undefined ? Effect.succeed(answer) : Effect.as(over, answer)
+          },
+          onFailure: (error) =>
+            Effect.flatMap(failed(error), (silent) => {
+              if (!answered && wait !== undefined && silent >= Duration.toMillis(wait)) return Effect.fail(error)
+              const next = Effect.suspend(() => ask(Duration.min(Duration.times(pause, 2), storePause)))
+              return Effect.sleep(pause).pipe(Effect.zipRight(meanwhile), Effect.zipRight(next))
+            })
+        })
+      return ask(firstPause)
+    }
     return { failed, over, persist }
   })

@@ -10,8 +10,8 @@ export interface StoreTime {
   readonly now: Effect.Effect<number>
   /** The same by a clock that is at hand, for what an attempt does without waiting. */
   readonly unsafeNow: (clock: Clock.Clock) => number
-  /** The store just said that it is this late. */
-  readonly sync: (now: number) => Effect.Effect<void>
+  /** The store just said that it is this late, at monotonic milliseconds `steady`. */
+  readonly sync: (now: number, steady: number) => void
 }
 
 export const make: Effect.Effect<StoreTime> = Effect.map(
@@ -21,10 +21,9 @@ export const make: Effect.Effect<StoreTime> = Effect.map(
     return {
       now: Effect.map(Monotonic.millis, (steady) => steady + offset),
       unsafeNow: (clock) => Monotonic.unsafeMillis(clock) + offset,
-      sync: (now) =>
-        Effect.map(Monotonic.millis, (steady) => {
-          offset = now - steady
-        })
+      sync: (now, steady) => {
+        offset = now - steady
+      }
     }
   }
 )

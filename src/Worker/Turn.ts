@@ -6,17 +6,12 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as FiberId from "effect/FiberId"
-import * as FiberRef from "effect/FiberRef"
-import * as FiberRefs from "effect/FiberRefs"
-import * as HashMap from "effect/HashMap"
 import * as Queue from "effect/Queue"
-import * as Runtime from "effect/Runtime"
-import * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Huey from "../Huey.ts"
 import type { Buried, Exchange, Grant, JobStore, JobStoreError, Settlement } from "../JobStore.ts"
 import * as Metrics from "../Metrics.ts"
 import * as Monotonic from "../Monotonic.ts"
+import * as Fork from "./Fork.ts"
 import type { Hand } from "./Hand.ts"
 import type { Asking, InHand } from "./InHand.ts"
 import type { Performer } from "./Performer.ts"
@@ -77,36 +72,10 @@ const logSettled = (inHand: InHand, settlements: ReadonlyArray<Settlement>, sett
     { discard: true }
   )
 
-const { currentContext, currentLogAnnotations } = FiberRef
-
-/**
- * Forks attempts: all around a handler is uninterruptible, so that an outcome is always settled, and all that is logged says
- * which job it is about. What fibers inherit is made once for all of them and not for each, which costs more than the rest
- * of a fiber.
- */
-const forker = <R>(runtime: Runtime.Runtime<R>) => {
-  const { context, fiberRefs, runtimeFlags } = runtime
-  const inherited = FiberRefs.updateAs(FiberRefs.forkAs(fiberRefs, FiberId.none), {
-    fiberId: FiberId.none,
-    fiberRef: currentContext,
-    value: context
-  })
-  const annotations = FiberRefs.getOrDefault(inherited, currentLogAnnotations)
-  const bare = { context, runtimeFlags: RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption) }
-  const fork = Runtime.runFork(Runtime.make({ ...bare, fiberRefs: FiberRefs.empty() }))
-  return (attempt: Effect.Effect<void, never, R>, jobId: string | undefined) =>
-    fork(attempt, {
-      updateRefs: (_, fiberId) => {
-        if (jobId === undefined) return inherited
-        const value = HashMap.set(annotations, "id", jobId)
-        return FiberRefs.updateAs(inherited, { fiberId, fiberRef: currentLogAnnotations, value })
-      }
-    })
-}
-
 export const make = <R>(options: Options<R>): Turn<R> => {
   const { codec, inHand, performer, store, storeTime, timeout } = options
   const isLate = (millis: number) => millis > Duration.toMillis(store.lease) / 3
+  const withFork = Fork.make<R>()
   let taking = true
 
   /** What is not begun, for nobody knows whether it is still ours, goes back. */
@@ -149,8 +118,7 @@ export const make = <R>(options: Options<R>): Turn<R> => {
    * handler waits for nothing.
    */
   const start = (hands: ReadonlyArray<Hand>) =>
-    Effect.map(Effect.runtime<R>(), (runtime) => {
-      const fork = forker(runtime)
+    withFork((fork) => {
       for (const hand of hands) {
         // First: it reads the message, which says which job it is.
         const attempt = begin(hand)
@@ -161,18 +129,20 @@ export const make = <R>(options: Options<R>): Turn<R> => {
   /** `answered`: an answer that is there, and at which monotonic millisecond it was given. */
   const exchange = Effect.fnUntraced(function* (asking: Asking, answered?: { reply: Exchange; at: number }) {
     const { free, settlements, suspects } = asking
-    const askedAt = answered?.at ?? (yield* Monotonic.millis)
+    const clock = yield* Effect.clock
+    const askedAt = answered?.at ?? Monotonic.unsafeMillis(clock)
     const reply =
       answered?.reply ??
-      (yield* Effect.onError(store.exchange(settlements, free, suspects), () =>
+      // Nothing interrupts it, and this is less than what Effect does where something may.
+      (yield* Effect.tapErrorCause(store.exchange(settlements, free, suspects), () =>
         Effect.sync(() => inHand.notTold(asking))
       ))
+    const now = Monotonic.unsafeMillis(clock)
     const mayBeMore = inHand.told(asking, reply.grants.length)
-    yield* storeTime.sync(reply.now)
+    storeTime.sync(reply.now, now)
     if (reply.settled.includes(false)) yield* logSettled(inHand, settlements, reply.settled)
     for (const buried of reply.buried) yield* logBuried(codec, buried)
     if (reply.duplicates > 0) yield* Effect.logInfo(`left out ${reply.duplicates} that a producer had pushed twice`)
-    const now = yield* Monotonic.millis
     const kept = yield* stillHeld(reply.grants, now - askedAt)
     const hands: Array<Hand> = []
     for (const grant of kept) {
@@ -213,14 +183,21 @@ export const make = <R>(options: Options<R>): Turn<R> => {
     take: Effect.suspend(() => {
       const wasTaking = taking
       const asking = inHand.ask(wasTaking)
-      return Effect.ensuring(
-        exchange(asking),
-        Effect.sync(() => {
-          inHand.answered(asking)
-          // Whoever stops the worker meanwhile waits for it, and tells what it granted.
-          if (wasTaking && !taking) Queue.unsafeOffer(inHand.changed, undefined)
-        })
-      )
+      const end = () => {
+        inHand.answered(asking)
+        // Whoever stops the worker meanwhile waits for it, and tells what it granted.
+        if (wasTaking && !taking) Queue.unsafeOffer(inHand.changed, undefined)
+      }
+      return Effect.matchCauseEffect(exchange(asking), {
+        onSuccess: (taken) => {
+          end()
+          return Effect.succeed(taken)
+        },
+        onFailure: (cause) => {
+          end()
+          return Effect.failCause(cause)
+        }
+      })
     }).pipe(Effect.uninterruptible),
     stopTaking: Effect.sync(() => {
       taking = false

@@ -11,7 +11,7 @@ import { logging } from "../services/TestWorker.ts"
 
 const codec = Huey.make()
 const now = Date.UTC(2027, 0, 15)
-const storeTime = { now: Effect.succeed(now), unsafeNow: () => now, sync: () => Effect.void }
+const storeTime = { now: Effect.succeed(now), unsafeNow: () => now, sync: () => {} }
 
 const withEta = (eta?: number) =>
   codec.encode(
