@@ -14,7 +14,6 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import * as Huey from "./Huey.ts"
 import type { Jobs } from "./Job.ts"
 import { type BacklogDecision, defaultLease, JobStore, type JobStoreError, type OldBacklog } from "./JobStore.ts"
@@ -142,7 +141,7 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
   const codec = options.codec ?? Huey.make()
   const policy = options.policy ?? RetryPolicy.standard
   const storeTime = yield* StoreTime.make
-  const inHand = new InHand(slots, yield* Queue.sliding<void>(1), yield* Queue.sliding<void>(1))
+  const inHand = new InHand(slots)
   const outage = yield* Outage.make(options.storeWait === undefined ? undefined : Duration.decode(options.storeWait))
   const turn = Turn.make({
     store,

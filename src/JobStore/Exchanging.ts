@@ -90,7 +90,8 @@ export const make = (options: Options): Exchanging => {
       const now = Monotonic.unsafeMillis(clock)
       const told = unanswered.nonces
       const isGlance = settlements.length + told.length === 0 && quiet.allows(now)
-      const isWhole = quiet.isWhole(now)
+      // One that has nothing to tell and is not waited for has the time.
+      const isWhole = (settlements.length === 0 && wait === undefined) || quiet.isWhole(now)
       const { done, rest } = Settling.encode(settlements, options.scheduleOffset)
       // Written out, for each spread of a record costs as much as a job.
       const args = {

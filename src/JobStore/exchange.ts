@@ -55,7 +55,9 @@ export const exchange = Script.make({
   ],
   body: `
 ${glance}
-if arg_whole == '1' then
+-- Behind a wake-up call that came back with nothing there is time, however long ago it was sent.
+local is_whole = arg_whole == '1' or arg_behind == '1' and redis.call('LLEN', key_arrived) == 0
+if is_whole then
   for key, kind in pairs({
     [key_queue] = 'list', [key_arrived] = 'list', [key_job] = 'hash', [key_meta] = 'hash', [key_history] = 'hash',
     [key_counters] = 'hash', [key_inflight] = 'zset', [key_delayed] = 'zset', [key_schedule] = 'zset',
@@ -69,7 +71,7 @@ end
 ${custody}
 -- Changes nothing; Redis allows this write at maxmemory, after which the others of a script are allowed too.
 ${allowWrites}
-if arg_whole == '1' then
+if is_whole then
   -- Neither do these: what an ACL denies shows here, before anything is copied that could not be removed from its old place.
   redis.call('ZADD', key_inflight, 'XX', 0, '')
   redis.call('HDEL', key_job, '')

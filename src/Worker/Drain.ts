@@ -5,7 +5,6 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Queue from "effect/Queue"
 import type { JobStore, JobStoreError } from "../JobStore.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { InHand } from "./InHand.ts"
@@ -64,7 +63,7 @@ export const make = <R>({ command, grace, hurry, inHand, stopTaking, store, turn
     while (!inHand.isIdle) {
       const told = yield* Effect.either(turn)
       if (told._tag === "Left") yield* Effect.sleep(storePause)
-      else if (!inHand.isIdle) yield* Queue.take(inHand.changed)
+      else if (!inHand.isIdle) yield* inHand.changed.wait
     }
   })
 

@@ -3,10 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Queue from "effect/Queue"
 import type { Grant, Lease, Settlement } from "../JobStore.ts"
 import * as Monotonic from "../Monotonic.ts"
 import * as StopSignal from "../StopSignal.ts"
+import { Bell } from "./Bell.ts"
 import { Hand, type Known } from "./Hand.ts"
 
 /** How long a handler that was told to stop may go on before its fiber is interrupted. Milliseconds. */
@@ -41,16 +41,14 @@ export class InHand {
   private readonly jobs = new WeakMap<Settlement, Known>()
   private readonly slots: number
   /** Something has ended. */
-  readonly changed: Queue.Queue<void>
+  readonly changed = new Bell()
   /** There is room for a second exchange beside the one under way. */
-  readonly roomy: Queue.Queue<void>
+  readonly roomy = new Bell()
   /** Open while something is in hand. */
   private readonly working = Effect.unsafeMakeLatch()
 
-  constructor(slots: number, changed: Queue.Queue<void>, roomy: Queue.Queue<void>) {
+  constructor(slots: number) {
     this.slots = slots
-    this.changed = changed
-    this.roomy = roomy
   }
 
   get size(): number {
@@ -118,7 +116,7 @@ export class InHand {
     const asking = { suspects: this.suspects, free, settlements: this.settlements }
     this.settlements = []
     this.askings.add(asking)
-    if (this.isRoomy) Queue.unsafeOffer(this.roomy, undefined)
+    if (this.isRoomy) this.roomy.ring()
     return asking
   }
 
@@ -186,8 +184,8 @@ export class InHand {
       if (hand.job !== undefined) this.jobs.set(settlement, hand.job)
       this.settle(settlement)
     }
-    if (this.isRoomy) Queue.unsafeOffer(this.roomy, undefined)
-    Queue.unsafeOffer(this.changed, undefined)
+    if (this.isRoomy) this.roomy.ring()
+    this.changed.ring()
   }
 
   private settle(settlement: Settlement): void {

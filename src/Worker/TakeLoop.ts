@@ -5,11 +5,10 @@
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import * as EventLoop from "../EventLoop.ts"
 import type { JobStore, JobStoreError } from "../JobStore.ts"
 import * as Monotonic from "../Monotonic.ts"
+import { Bell } from "./Bell.ts"
 import type { InHand } from "./InHand.ts"
 import type { Outage } from "./Outage.ts"
 import type { Taken } from "./Turn.ts"
@@ -63,7 +62,7 @@ export const make = Effect.fnUntraced(function* <R>({
   store,
   turn
 }: Options<R>): Effect.fn.Return<TakeLoop<R>> {
-  const idle = yield* Queue.sliding<void>(1)
+  const idle = new Bell()
   let triedAt = yield* Monotonic.millis
   let answeredAt = Number.NEGATIVE_INFINITY
   /** When the wake-up came back last without anything. */
@@ -89,9 +88,9 @@ export const make = Effect.fnUntraced(function* <R>({
    * Waits a turn, in which what is logged so far is written, and some more where few of many jobs have ended. All that has
    * is told by the next exchange, and nothing else is due.
    */
-  const gathered = Effect.zipRight(
+  const gathered = Effect.map(
     EventLoop.turns(turnsToGather, () => !inHand.isBusy),
-    Queue.poll(inHand.changed)
+    () => inHand.changed.poll()
   )
 
   const first = Effect.gen(function* () {
@@ -105,11 +104,11 @@ export const make = Effect.fnUntraced(function* <R>({
       const hasFreeSlot = inHand.free > 0
       // No call that waits for an arrival is needed where messages wait.
       if (!hasFreeSlot || !mayBeMore) {
-        if (hasFreeSlot) yield* Queue.offer(idle, undefined)
+        if (hasFreeSlot) idle.ring()
         const wait = Math.max(shortestWait, Math.min(due ?? longestWait, longestWait))
         // A race is two fibers and a timer: a busy worker does without.
-        if (Option.isNone(yield* Queue.poll(inHand.changed))) {
-          yield* Effect.raceFirst(Queue.take(inHand.changed), hasFreeSlot ? pause(wait) : Effect.sleep(longestWait))
+        if (!inHand.changed.poll()) {
+          yield* Effect.raceFirst(inHand.changed.wait, hasFreeSlot ? pause(wait) : Effect.sleep(longestWait))
         }
       }
       yield* gathered
@@ -117,7 +116,7 @@ export const make = Effect.fnUntraced(function* <R>({
   })
 
   /** Exchanges beside the first one, as long as there is room; a store that does not answer is the first one's care. */
-  const second = Queue.take(inHand.roomy).pipe(
+  const second = inHand.roomy.wait.pipe(
     Effect.zipRight(EventLoop.nextTurn),
     Effect.zipRight(
       Effect.suspend(() =>
@@ -125,7 +124,7 @@ export const make = Effect.fnUntraced(function* <R>({
           ? Effect.zipRight(
               Effect.catchAll(turn, (error) => Effect.logDebug(`no second exchange: ${error.detail}`)),
               // What it has put off may be due before the first one comes round.
-              Queue.offer(inHand.changed, undefined)
+              Effect.sync(() => inHand.changed.ring())
             )
           : Effect.void
       )
@@ -143,14 +142,13 @@ export const make = Effect.fnUntraced(function* <R>({
     }
   })
 
-  const wakeUp = Queue.take(idle).pipe(
+  const wakeUp = idle.wait.pipe(
     Effect.zipRight(
       Effect.catchAll(listen, (error) =>
         Effect.zipRight(Effect.logDebug(`no wake-up: ${error.detail}`), Effect.sleep(wakeUpPause))
       )
     ),
-    Effect.zipRight(Queue.offer(inHand.changed, undefined)),
-    Effect.asVoid
+    Effect.zipRight(Effect.sync(() => inHand.changed.ring()))
   )
 
   const watch = Effect.gen(function* () {

@@ -6,7 +6,6 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Queue from "effect/Queue"
 import type * as Huey from "../Huey.ts"
 import type { Buried, Exchange, Grant, JobStore, JobStoreError, Settlement } from "../JobStore.ts"
 import * as Metrics from "../Metrics.ts"
@@ -186,7 +185,7 @@ export const make = <R>(options: Options<R>): Turn<R> => {
       const end = () => {
         inHand.answered(asking)
         // Whoever stops the worker meanwhile waits for it, and tells what it granted.
-        if (wasTaking && !taking) Queue.unsafeOffer(inHand.changed, undefined)
+        if (wasTaking && !taking) inHand.changed.ring()
       }
       return Effect.matchCauseEffect(exchange(asking), {
         onSuccess: (taken) => {

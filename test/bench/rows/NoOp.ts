@@ -42,7 +42,7 @@ export const start = Effect.fnUntraced(function* (
 
 interface Options {
   readonly slots: number
-  /** Jobs, in thousands. Default 30. */
+  /** Jobs, in thousands, so many that a process is not measured while it compiles. Default 100. */
   readonly thousands?: number
   /** Default 1. */
   readonly processes?: number
@@ -56,7 +56,7 @@ interface Options {
 export const side = (
   name: string,
   peer: Peer,
-  { aof = false, poisonEvery = 0, processes = 1, slots, thousands = 30 }: Options
+  { aof = false, poisonEvery = 0, processes = 1, slots, thousands = 100 }: Options
 ): Side => ({
   name,
   run: Effect.gen(function* () {
