@@ -29,6 +29,8 @@ export class Bell {
   readonly wait: Effect.Effect<void> = Effect.suspend(() => (this.poll() ? Effect.void : this.ringing))
 
   private readonly ringing = Effect.async<void>((resume) => {
+    // A fiber may make way for others between its question and its wait.
+    if (this.poll()) return resume(Effect.void)
     const wake = () => resume(Effect.void)
     this.waiters.add(wake)
     return Effect.sync(() => {
