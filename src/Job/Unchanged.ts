@@ -20,12 +20,16 @@ const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> => 
 
 const isText: Test = (value) => typeof value === "string"
 
-/** What is behind a declaration only its parser tells, which may make another value. */
+/** What is behind a declaration only its parser tells, which may make another value, or ask for less where it encodes. */
 const declared = (ast: SchemaAST.Declaration): Test => {
-  const encode = ParseResult.encodeUnknownEither(Schema.make(ast))
+  const schema = Schema.make(ast)
+  const encode = ParseResult.encodeUnknownEither(schema)
+  const decode = ParseResult.decodeUnknownEither(schema)
   return (value) => {
     const encoded = encode(value)
-    return Either.isRight(encoded) && encoded.right === value
+    if (Either.isLeft(encoded) || encoded.right !== value) return false
+    const decoded = decode(value)
+    return Either.isRight(decoded) && decoded.right === value
   }
 }
 
@@ -37,9 +41,43 @@ const suspended = (ast: SchemaAST.Suspend, known: Map<SchemaAST.AST, Test>): Tes
   }
 }
 
+/** Whether anything in a type may make another value of what it takes, or leave a part of it out. */
+const mayChange = (ast: SchemaAST.AST, seen = new Set<SchemaAST.AST>()): boolean => {
+  if (seen.has(ast)) return false
+  seen.add(ast)
+  if (SchemaAST.DecodingFallbackAnnotationId in ast.annotations) return true
+  const isChanging = (type: SchemaAST.AST) => mayChange(type, seen)
+  switch (ast._tag) {
+    case "Transformation":
+      return true
+    case "Refinement":
+      return isChanging(ast.from)
+    case "Suspend":
+      return isChanging(ast.f())
+    case "Union":
+      return ast.types.some(isChanging)
+    case "TupleType":
+      return [...ast.elements, ...ast.rest].some(({ type }) => isChanging(type))
+    case "TypeLiteral":
+      return (
+        ast.propertySignatures.length > 0 ||
+        ast.indexSignatures.some(({ parameter, type }) => !SchemaAST.isStringKeyword(parameter) || isChanging(type))
+      )
+    case "Declaration":
+      return ast.typeParameters.some(isChanging)
+    default:
+      return false
+  }
+}
+
+/** Where one of its types may change a value, the parser tells which of them takes it: it may do so before another. */
 const union = ({ types }: SchemaAST.Union, known: Map<SchemaAST.AST, Test>): Test => {
   const tests = types.map((type) => testOf(type, known))
+  // Asked for with the first value, for what is suspended may not be there before.
+  let isClear: boolean | undefined
   return (value) => {
+    isClear ??= !types.some((type) => mayChange(type))
+    if (!isClear) return false
     for (const test of tests) if (test(value)) return true
     return false
   }

@@ -90,6 +90,21 @@ describe("Unchanged", () => {
     expect(passes(Schema.OptionFromSelf(Schema.NumberFromString), { _tag: "None" })).toBe(false)
     expect(Unchanged.make(Schema.Record({ key: Schema.String, value: Schema.String }))({ a: "a" })).toBe(false)
     expect(Unchanged.make(Schema.NumberFromString)(1)).toBe(false)
+    const digits = Schema.Union(Schema.NumberFromString, Schema.String)
+    expect(passes(digits, "1")).toBe(false)
+    expect(passes(Schema.Union(Schema.Array(digits), Schema.Array(Schema.String)), ["1"])).toBe(false)
+    const some = Schema.Struct({ a: Schema.String })
+    expect(
+      passes(Schema.Union(some, Schema.Record({ key: Schema.String, value: Schema.String })), { a: "", b: "" })
+    ).toBe(false)
+    const fallback = Schema.String.annotations({ decodingFallback: () => Either.right("none") })
+    expect(passes(Schema.Union(fallback, Schema.Number), 1)).toBe(false)
+    const lax = Schema.declare([], {
+      decode: () => (it, _, ast) =>
+        typeof it === "string" ? ParseResult.succeed(it) : ParseResult.fail(new ParseResult.Type(ast, it)),
+      encode: () => (it) => ParseResult.succeed(it)
+    })
+    expect([passes(lax, "a"), passes(lax, 1)]).toStrictEqual([true, false])
     const strict = Schema.Struct({ a: Schema.String }).annotations({ parseOptions: { onExcessProperty: "error" } })
     expect(Unchanged.make(strict)({ a: "a", b: 1 })).toBe(false)
     expect(Unchanged.make(Schema.Struct({ constructor: Schema.optional(Schema.Unknown) }))({})).toBe(true)
