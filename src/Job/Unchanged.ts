@@ -41,43 +41,62 @@ const suspended = (ast: SchemaAST.Suspend, known: Map<SchemaAST.AST, Test>): Tes
   }
 }
 
-/** Whether anything in a type may make another value of what it takes, or leave a part of it out. */
-const mayChange = (ast: SchemaAST.AST, seen = new Set<SchemaAST.AST>()): boolean => {
-  if (seen.has(ast)) return false
-  seen.add(ast)
-  if (SchemaAST.DecodingFallbackAnnotationId in ast.annotations) return true
-  const isChanging = (type: SchemaAST.AST) => mayChange(type, seen)
+/** What a type is made of. */
+const partsOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
   switch (ast._tag) {
-    case "Transformation":
-      return true
     case "Refinement":
-      return isChanging(ast.from)
+      return [ast.from]
     case "Suspend":
-      return isChanging(ast.f())
+      return [ast.f()]
     case "Union":
-      return ast.types.some(isChanging)
+      return ast.types
     case "TupleType":
-      return [...ast.elements, ...ast.rest].some(({ type }) => isChanging(type))
+      return [...ast.elements, ...ast.rest].map(({ type }) => type)
     case "TypeLiteral":
-      return (
-        ast.propertySignatures.length > 0 ||
-        ast.indexSignatures.some(({ parameter, type }) => !SchemaAST.isStringKeyword(parameter) || isChanging(type))
-      )
+      return ast.indexSignatures.map(({ type }) => type)
     case "Declaration":
-      return ast.typeParameters.some(isChanging)
+      return ast.typeParameters
     default:
-      return false
+      return []
   }
 }
 
-/** Where one of its types may change a value, the parser tells which of them takes it: it may do so before another. */
+/** Whether it may make another value of what it takes, or leave a part of it out. */
+const mayChange = (ast: SchemaAST.AST): boolean =>
+  ast._tag === "Transformation" ||
+  SchemaAST.DecodingFallbackAnnotationId in ast.annotations ||
+  (ast._tag === "TypeLiteral" &&
+    (ast.propertySignatures.length > 0 ||
+      ast.indexSignatures.some(({ parameter }) => !SchemaAST.isStringKeyword(parameter))))
+
+const isRecord = (ast: SchemaAST.AST): boolean => ast._tag === "TypeLiteral" && ast.indexSignatures.length > 0
+
+const takesClasses = (ast: SchemaAST.AST): boolean => ast._tag === "UnknownKeyword" || ast._tag === "Declaration"
+
+/** So many are looked at: a type that is made anew wherever it holds itself has no end. */
+const mostParts = 1_000
+
+/** Whether each of these types, where it takes a value that passes the test of another one, leaves it as it is. */
+const isClear = (types: ReadonlyArray<SchemaAST.AST>): boolean => {
+  const parts = new Set(types)
+  // What is added is visited as well.
+  for (const part of parts) {
+    if (parts.size > mostParts) return false
+    for (const more of partsOf(part)) parts.add(more)
+  }
+  const all = [...parts]
+  // A record makes a plain object of what a class made.
+  return !all.some(mayChange) && !(all.some(isRecord) && all.some(takesClasses))
+}
+
+/** Where it is not clear what a value is, the parser tells: it takes the first type that will have it. */
 const union = ({ types }: SchemaAST.Union, known: Map<SchemaAST.AST, Test>): Test => {
   const tests = types.map((type) => testOf(type, known))
   // Asked for with the first value, for what is suspended may not be there before.
-  let isClear: boolean | undefined
+  let isToldHere: boolean | undefined
   return (value) => {
-    isClear ??= !types.some((type) => mayChange(type))
-    if (!isClear) return false
+    isToldHere ??= isClear(types)
+    if (!isToldHere) return false
     for (const test of tests) if (test(value)) return true
     return false
   }

@@ -97,6 +97,12 @@ describe("Unchanged", () => {
     expect(
       passes(Schema.Union(some, Schema.Record({ key: Schema.String, value: Schema.String })), { a: "", b: "" })
     ).toBe(false)
+    expect(
+      passes(Schema.Union(Schema.Record({ key: Schema.String, value: Schema.Number }), Schema.Unknown), new Money())
+    ).toBe(false)
+    const endless = (): Schema.Schema<Nested> =>
+      Schema.NullOr(Schema.Union(Schema.String, Schema.Array(Schema.suspend(endless))))
+    expect(passes(endless(), ["a"])).toBe(false)
     const fallback = Schema.String.annotations({ decodingFallback: () => Either.right("none") })
     expect(passes(Schema.Union(fallback, Schema.Number), 1)).toBe(false)
     const lax = Schema.declare([], {
