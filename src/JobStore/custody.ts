@@ -66,10 +66,10 @@ local function is_full(bytes)
 end
 `
 
-/** How many expired leases, old digests or old letters one call looks at: bounds the time of a call. */
+/** How many expired leases, resends or old letters one call looks at: bounds the time of a call. */
 export const batch = 64
 
-/** Values that one command is given: Lua's stack takes some thousands. Even, for some are pairs. */
+/** Values that one command is given, or removes: Lua's stack takes some thousands. Even, for some are pairs. */
 export const atOnce = 1_000
 
 /** So many lines of a job's history are kept, the last ones. */
