@@ -69,8 +69,11 @@ end
 /** How many expired leases, resends or old letters one call looks at: bounds the time of a call. */
 export const batch = 64
 
-/** Values that one command is given, or removes: Lua's stack takes some thousands. Even, for some are pairs. */
+/** Values that one command is given: Lua's stack takes some thousands. Even, for some are pairs. */
 export const atOnce = 1_000
+
+/** So many digests one whole exchange removes, in some milliseconds: more than seventeen exchanges of 1 000 slots add. */
+export const oldAtOnce = 10_000
 
 /** So many lines of a job's history are kept, the last ones. */
 const historyLines = 10

@@ -2,7 +2,7 @@
  * The script of the take loop: settles, reclaims and grants in one call.
  */
 import * as Script from "../Redis/Script.ts"
-import { allowWrites, atOnce, batch, custody, keyNames } from "./custody.ts"
+import { allowWrites, batch, custody, keyNames, oldAtOnce } from "./custody.ts"
 import { granting } from "./Granting.ts"
 import { glance } from "./Quiet.ts"
 import { decode } from "./Reply.ts"
@@ -81,7 +81,7 @@ if is_whole then
   -- Housekeeping stands here for the same reason.
   local old = redis.call('ZCOUNT', key_seen, '-inf', now - arg_seen_age)
   local above = math.max(old, redis.call('ZCARD', key_seen) - arg_seen_cap)
-  if above > 0 then redis.call('ZREMRANGEBYRANK', key_seen, 0, math.min(above, ${atOnce}) - 1) end
+  if above > 0 then redis.call('ZREMRANGEBYRANK', key_seen, 0, math.min(above, ${oldAtOnce}) - 1) end
   for _, entry in ipairs(redis.call('XRANGE', key_dead, '-', score(now - arg_dead_age), 'COUNT', ${batch})) do
     redis.call('XDEL', key_dead, entry[1])
   end
