@@ -55,7 +55,10 @@ const bytesOf = (made: string, count: number, rest: ReadonlyArray<Argument>): st
   return Buffer.concat(chunks)
 }
 
-/** Has all that is sent now leave in one write: what many wait for at once costs Redis and us a fifth of many writes. */
+/**
+ * Has all else that is sent now leave in one write: what many wait for at once costs Redis and us a fifth of many writes. One
+ * command alone is written at once.
+ */
 const gather = ({ stream }: Redis): void => {
   if (stream === undefined || stream.writableCorked > 0) return
   stream.cork()
@@ -71,7 +74,7 @@ export const send = (
   rest: ReadonlyArray<Argument>
 ): Promise<unknown> => {
   const command = new Ready(name, bytesOf(made, count, rest))
-  gather(client)
   client.sendCommand(command)
+  gather(client)
   return command.promise
 }
