@@ -15,13 +15,13 @@ it.scopedLive(
   () =>
     Effect.gen(function* () {
       const seed = yield* Random.nextIntBetween(0, 2 ** 31)
-      const jobs = 1_500
+      const jobs = 4_000
       const { ledger, seen } = yield* Torture.run({
         seed,
         jobs,
         workers: 2,
         slots: 16,
-        killsEvery: Duration.millis(1_500),
+        killsEvery: Duration.seconds(1),
         kills: Number.POSITIVE_INFINITY,
         redisKills: 2,
         lease: Duration.seconds(2),
