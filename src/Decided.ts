@@ -17,3 +17,13 @@ export const flatMap = <A, E, R, B, E2, R2>(
   if (!isDecided(effect)) return Effect.flatMap(effect, next)
   return Either.isRight(effect) ? next(effect.right) : Effect.fail(effect.left)
 }
+
+/** `Effect.map`; of what is decided the result is too. */
+export const map = <A, E, R, B>(effect: Effect.Effect<A, E, R>, change: (value: A) => B): Effect.Effect<B, E, R> =>
+  isDecided(effect) ? Either.map(effect, change) : Effect.map(effect, change)
+
+/** `Effect.mapError`; of what is decided the result is too. */
+export const mapError = <A, E, R, E2>(
+  effect: Effect.Effect<A, E, R>,
+  change: (error: E) => E2
+): Effect.Effect<A, E2, R> => (isDecided(effect) ? Either.mapLeft(effect, change) : Effect.mapError(effect, change))

@@ -130,8 +130,7 @@ export const make = <A, I extends { readonly [K in keyof I]: unknown }, R>(optio
   const call = (named: I) => Binding.unbind(params, { ...named })
   const encode = (args: A): Effect.Effect<Call, ParseResult.ParseError> => {
     if (isUnchanged(args)) return Either.right(Binding.unbind(params, args))
-    const named = encodeArgs(args)
-    return Decided.isDecided(named) ? Either.map(named, call) : Effect.map(named, call)
+    return Decided.map(encodeArgs(args), call)
   }
   const remainingCall = (failure: JobFailure<A>): Effect.Effect<never, JobFailure<Call>> => {
     const { verdict, reason, cause, remaining, delay } = failure
@@ -156,8 +155,7 @@ export const make = <A, I extends { readonly [K in keyof I]: unknown }, R>(optio
       if (Either.isLeft(named)) return Either.left(named.left)
       try {
         if (isUnchanged(named.right)) return Either.right(prepared(named.right))
-        const args = decodeArgs(named.right)
-        return Decided.isDecided(args) ? Either.map(args, prepared) : Effect.map(args, prepared)
+        return Decided.map(decodeArgs(named.right), prepared)
       } catch (defect) {
         return Effect.die(defect)
       }

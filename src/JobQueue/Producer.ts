@@ -3,7 +3,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import type { ParseError } from "effect/ParseResult"
 import * as Decided from "../Decided.ts"
 import * as Huey from "../Huey.ts"
@@ -53,9 +52,7 @@ export const withMessage = <A, R, B>(
         })
       )
     }
-    const call = job.encode(args)
-    if (!Decided.isDecided(call)) return Effect.flatMap(Effect.mapError(call, invalid(name)), made)
-    return Either.isRight(call) ? made(call.right) : Effect.fail(invalid(name)(call.left))
+    return Decided.flatMap(Decided.mapError(job.encode(args), invalid(name)), made)
   })
 
 /** The message alone. */

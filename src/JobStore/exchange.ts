@@ -56,7 +56,8 @@ export const exchange = Script.make({
   body: `
 ${glance}
 -- Behind a wake-up call that came back with nothing there is time, however long ago it was sent.
-local is_whole = arg_whole == '1' or arg_behind == '1' and redis.call('LLEN', key_arrived) == 0
+local is_in_vain = arg_behind == '1' and redis.call('LLEN', key_arrived) == 0
+local is_whole = arg_whole == '1' or is_in_vain
 if is_whole then
   for key, kind in pairs({
     [key_queue] = 'list', [key_arrived] = 'list', [key_job] = 'hash', [key_meta] = 'hash', [key_history] = 'hash',
@@ -124,7 +125,7 @@ end
 
 ${granting}
 -- Of a wake-up call that Redis refuses nobody hears the answer to what stands behind it.
-if arg_behind == '1' and redis.call('LLEN', key_arrived) == 0 then need = 0 end
+if is_in_vain then need = 0 end
 if need > 0 then
   grant_delayed(true)
   grant_scheduled()

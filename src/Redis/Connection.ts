@@ -159,13 +159,12 @@ export const connect = (address: RedisAddress, profile: Profile): Effect.Effect<
       const call = (client: IORedis, name: string, code: string) =>
         Ready.send(client, name, `${Ready.part(name)}${Ready.part(code)}${text}`, 3 + script.keys.length, values)
       return use((client) => {
-        if (wait !== undefined) client.stream.cork()
+        if (wait !== undefined) Ready.gather(client)
         const first = wait?.command(client)
         const reply = call(client, "EVALSHA", script.sha1).catch((error: unknown) => {
           if (error instanceof Error && error.message.startsWith("NOSCRIPT")) return call(client, "EVAL", script.lua)
           throw error
         })
-        if (wait !== undefined) client.stream.uncork()
         return first === undefined ? reply : behind(first, reply)
       }, wait?.silence).pipe(
         Effect.flatMap((reply) =>

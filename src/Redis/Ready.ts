@@ -59,7 +59,7 @@ const bytesOf = (made: string, count: number, rest: ReadonlyArray<Argument>): st
  * Has all else that is sent now leave in one write: what many wait for at once costs Redis and us a fifth of many writes. One
  * command alone is written at once.
  */
-const gather = ({ stream }: Redis): void => {
+export const gather = ({ stream }: Redis): void => {
   if (stream === undefined || stream.writableCorked > 0) return
   stream.cork()
   queueMicrotask(() => stream.uncork())
