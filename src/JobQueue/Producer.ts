@@ -9,19 +9,14 @@ import * as Huey from "../Huey.ts"
 import * as Job from "../Job.ts"
 import * as JobId from "../JobId.ts"
 import { EnqueueError, type EnqueueOptions } from "../JobQueue.ts"
+import * as Memo from "../Memo.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
 
 /** What huey's worker can keep of a policy, which most jobs share. */
-const kept = new WeakMap<RetryPolicy.RetryPolicy, { readonly retries: number; readonly retryDelay: number }>()
-
-const keptOf = (policy: RetryPolicy.RetryPolicy) => {
-  const known = kept.get(policy)
-  if (known !== undefined) return known
+const keptOf = Memo.of((policy: RetryPolicy.RetryPolicy) => {
   const { retries, retryDelay } = RetryPolicy.even(policy)
-  const found = { retries, retryDelay: Duration.toSeconds(retryDelay) }
-  kept.set(policy, found)
-  return found
-}
+  return { retries, retryDelay: Duration.toSeconds(retryDelay) }
+})
 
 const invalid = (job: string) => (cause: ParseError) =>
   new EnqueueError({ reason: "InvalidArguments", job, detail: Job.explain(cause), cause })

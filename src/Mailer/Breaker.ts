@@ -11,6 +11,7 @@ import * as Redacted from "effect/Redacted"
 import * as Bounded from "../Bounded.ts"
 import * as Decided from "../Decided.ts"
 import { MailerError, type MailerReason } from "../Mailer.ts"
+import * as Memo from "../Memo.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
 import { BreakerStore, maxStates } from "./Breaker/BreakerStore.ts"
@@ -70,17 +71,14 @@ const digest = (server: SmtpServer, { password, username }: Credentials): Effect
     )
   })
 
-const connectBreakers = new WeakMap<SmtpServer, Circuits.Breaker>()
-
 /** By the way of TLS too: a wrong one, tried in a form, must not stop everybody's mails. */
-export const connectBreaker = (server: SmtpServer): Circuits.Breaker => {
-  const known = connectBreakers.get(server)
-  if (known !== undefined) return known
-  const label = `mail server ${key(server)}`
-  const breaker = { name: `connect ${key(server)} ${server.tls}`, label, needsProof: false }
-  connectBreakers.set(server, breaker)
-  return breaker
-}
+export const connectBreaker = Memo.of(
+  (server: SmtpServer): Circuits.Breaker => ({
+    name: `connect ${key(server)} ${server.tls}`,
+    label: `mail server ${key(server)}`,
+    needsProof: false
+  })
+)
 
 /** By a slow digest of the password. */
 export const loginBreaker = (server: SmtpServer, credentials: Credentials): Effect.Effect<Circuits.Breaker> =>

@@ -2,6 +2,7 @@
  * What an operator allows or demands of one mail server, chosen by `host:port` and never by the identifier: whoever
  * writes a job chooses that.
  */
+import * as Memo from "../Memo.ts"
 import type { SmtpServer } from "../SmtpServer.ts"
 
 /** Options of one mail server. */
@@ -18,17 +19,11 @@ export interface ServerOptions {
   readonly connections?: number
 }
 
-/** Of each mail it is asked several times, and mails of one site name the same few servers. */
-const keys = new WeakMap<object, string>()
-
 /** `host:port`, with IPv6 addresses in brackets; host names in lower case. */
-export const key = (server: Pick<SmtpServer, "host" | "port">): string => {
-  const known = keys.get(server)
-  if (known !== undefined) return known
-  const made = `${server.host.includes(":") ? `[${server.host}]` : server.host.toLowerCase()}:${server.port}`
-  keys.set(server, made)
-  return made
-}
+export const key = Memo.of(
+  ({ host, port }: Pick<SmtpServer, "host" | "port">): string =>
+    `${host.includes(":") ? `[${host}]` : host.toLowerCase()}:${port}`
+)
 
 /** What holds for a server: its own options, or those of all that have none. */
 export const optionsOf = (
