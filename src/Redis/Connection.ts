@@ -77,7 +77,7 @@ const behind = async (first: Promise<unknown>, second: Promise<unknown>): Promis
 const replaced = new RedisError({ reason: "Connection", detail: "the connection to Redis was replaced" })
 
 /** Keeps a link open in the background, and hands it out. */
-const keep = Effect.fnUntraced(function* (address: RedisAddress) {
+const keep = Effect.fnUntraced(function* (address: RedisAddress, profile: Profile) {
   let link: Link.Link | undefined
   let next = Deferred.unsafeMake<Link.Link, RedisError>(FiberId.none)
   const alive = () => (link?.alive() ? link : undefined)
@@ -95,7 +95,7 @@ const keep = Effect.fnUntraced(function* (address: RedisAddress) {
 
   let failures = 0
   /** Opens a link and lives as long as it does. */
-  const attempt = Link.open(address).pipe(
+  const attempt = Link.open(address, profile === "producer").pipe(
     // Whoever waits has a limit of its own, and the next try may be answered: one without an answer tells nobody.
     Effect.timeoutOption(address.connectTimeout ?? patience),
     Effect.flatMap((opened) => {
@@ -130,7 +130,7 @@ const keep = Effect.fnUntraced(function* (address: RedisAddress) {
 
 /** Opens a connection in the background; commands wait for the first try to connect, no longer. */
 export const connect = (address: RedisAddress, profile: Profile): Effect.Effect<RedisConnection, never, Scope.Scope> =>
-  Effect.map(keep(address), (links) => {
+  Effect.map(keep(address, profile), (links) => {
     const guess = "tls" in address && address.tls !== undefined ? "; does it speak TLS on that port?" : ""
     const limit = address.replyTimeout ?? silences[profile]
     const use: RedisConnection["use"] = (f, silence = limit) =>

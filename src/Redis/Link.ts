@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import { AbstractConnector, Redis as IORedis } from "ioredis"
 import type { RedisAddress } from "./Address.ts"
 import * as Alarm from "./Alarm.ts"
+import { BusyPoll } from "./BusyPoll.ts"
 import { fromCause, lost, nonsense, RedisError, unwrap } from "./RedisError.ts"
 import { open as openSocket } from "./Socket.ts"
 
@@ -105,14 +106,18 @@ const greet = async (client: IORedis, { username, password, db, clientName }: Re
   if ((await echo) !== nonce) throw nonsense(new Error("PING has another answer"))
 }
 
-/** Opens a link: connects, logs in, and has an answer to PING. The caller limits how long that may take. */
-export const open = (address: RedisAddress): Effect.Effect<Link, RedisError, Scope.Scope> =>
+/**
+ * Opens a link: connects, logs in, and has an answer to PING. The caller limits how long that may take. `polls`: replies are
+ * waited for awake, see {@link BusyPoll}.
+ */
+export const open = (address: RedisAddress, polls: boolean): Effect.Effect<Link, RedisError, Scope.Scope> =>
   Effect.gen(function* () {
     const socket = yield* openSocket(address)
     const nonce = String(yield* Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER))
     const over = yield* Deferred.make<void>()
     const inHand = new Set<InHand>()
     const alarm = new Alarm.Alarm(inHand, ({ silence }) => end(silent(silence)))
+    const poll = polls ? new BusyPoll(() => inHand.size > 0) : undefined
     let failure: RedisError | undefined
     const client = driver(socket)
     const end = (error: RedisError) => {
@@ -151,12 +156,15 @@ export const open = (address: RedisAddress): Effect.Effect<Link, RedisError, Sco
         }
         inHand.add(waiting)
         alarm.set(waiting.until, now)
+        poll?.sent(now)
         reply.then(
           (value) => {
             inHand.delete(waiting)
+            poll?.answered()
             resume(Effect.succeed(value))
           },
           (cause: unknown) => {
+            poll?.answered()
             const error = fromCause(cause)
             waiting.fail(error)
             if (cause instanceof Error && leaving.test(unwrap(cause.message))) end(error)
