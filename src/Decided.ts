@@ -18,11 +18,11 @@ export const flatMap = <A, E, R, B, E2, R2>(
   return Either.isRight(effect) ? next(effect.right) : Effect.fail(effect.left)
 }
 
-/** `Effect.map`; of what is decided the result is too. */
+/** `Effect.map`; of what is decided `change` is called at once, and the result is decided too. */
 export const map = <A, E, R, B>(effect: Effect.Effect<A, E, R>, change: (value: A) => B): Effect.Effect<B, E, R> =>
   isDecided(effect) ? Either.map(effect, change) : Effect.map(effect, change)
 
-/** `Effect.mapError`; of what is decided the result is too. */
+/** `Effect.mapError`; of what is decided `change` is called at once, and the result is decided too. */
 export const mapError = <A, E, R, E2>(
   effect: Effect.Effect<A, E, R>,
   change: (error: E) => E2

@@ -1,75 +1,79 @@
 /**
  * Waiting awake for a reply, as kernels do with a fast device. A process that sleeps is woken later than a Redis near by has
- * answered, and to fall asleep and wake up takes more of a core than to wait; so the event loop comes round without sleeping
- * for as long as such an answer takes. Where answers take longer, as from another machine, it sleeps at once.
+ * answered, and to fall asleep and wake up takes as much of a core as to wait; so the event loop comes round without sleeping
+ * for as long as such an answer takes. Where answers take longer, as from another machine, it soon sleeps at once.
  */
 
-/** Milliseconds awake for one answer: a Redis on the same machine has answered in a third of them. */
+/** Milliseconds awake without an answer: a busy Redis on the same machine needs a third of them. */
 const most = 0.1
 
 /**
  * So often it may stay awake in vain: an answer of a Redis near by is late now and then, or a few times in a row where others
- * want its core. An answer in time gives a tenth of one back.
+ * want its core. A turn of the event loop that brings an answer gives a tenth of one back.
  */
 const allowance = 25
+const earned = 0.1
 
-/** Milliseconds asleep when that is used up. */
+/** Milliseconds in which it sleeps at once when that is used up. */
 const rest = 1_000
 
-/** So often it may try in vain after each rest: 0.05 % of a core. */
+/** So often it may try in vain after each rest: half a millisecond of a second. */
 const tries = 5
 
 export class BusyPoll {
-  readonly #isDue: () => boolean
-  #isAwake = false
-  #isAnswered = false
-  /** When it falls asleep, by `performance.now()`. */
-  #until = 0
-  #allowed = allowance
+  private readonly isDue: () => boolean
+  private readonly clock: () => number
+  private awake = false
+  private isAnswered = false
+  /** When the event loop came round last. */
+  private lookedAt = 0
+  /** When it falls asleep. */
+  private until = 0
+  private allowed = allowance
   /** It does not stay awake before. */
-  #since = 0
+  private since = Number.NEGATIVE_INFINITY
 
-  /** `isDue`: whether an answer is. */
-  constructor(isDue: () => boolean) {
-    this.#isDue = isDue
+  /** `isDue`: whether an answer is; `clock`: milliseconds. */
+  constructor(isDue: () => boolean, clock: () => number = () => performance.now()) {
+    this.isDue = isDue
+    this.clock = clock
   }
 
-  /** Whether the event loop does not sleep. */
+  /** Whether it keeps the event loop from sleeping. */
   get isAwake(): boolean {
-    return this.#isAwake
+    return this.awake
   }
 
-  /** A command has been sent, at `now` by `performance.now()`. */
+  /** A command has been sent, at `now` by the clock. */
   sent(now: number): void {
-    if (this.#isAwake || now < this.#since) return
-    this.#isAwake = true
-    this.#isAnswered = false
-    this.#until = now + most
-    setImmediate(this.#turn)
+    if (this.awake || now < this.since) return
+    this.awake = true
+    this.isAnswered = false
+    this.lookedAt = Number.NEGATIVE_INFINITY
+    setImmediate(this.turn)
   }
 
   /** An answer has come. */
   answered(): void {
-    this.#isAnswered = true
+    this.isAnswered = true
   }
 
-  readonly #turn = (): void => {
-    const now = performance.now()
-    if (this.#isAnswered) {
-      this.#isAnswered = false
-      this.#allowed = Math.min(allowance, this.#allowed + 0.1)
-      // Others may be due: each gets as long.
-      this.#until = now + most
-    }
-    this.#isAwake = this.#isDue() && now < this.#until
-    if (this.#isAwake) setImmediate(this.#turn)
-    else if (this.#isDue()) this.#missed(now)
+  private readonly turn = (): void => {
+    const now = this.clock()
+    if (this.isAnswered) this.allowed = Math.min(allowance, this.allowed + earned)
+    // What the process has done for longer than an answer takes was no waiting: none could be read meanwhile.
+    if (this.isAnswered || now - this.lookedAt > most) this.until = now + most
+    this.isAnswered = false
+    this.lookedAt = now
+    this.awake = this.isDue() && now < this.until
+    if (this.awake) setImmediate(this.turn)
+    else if (this.isDue()) this.missed(now)
   }
 
-  #missed(now: number) {
-    this.#allowed -= 1
-    if (this.#allowed >= 1) return
-    this.#allowed = tries
-    this.#since = now + rest
+  private missed(now: number): void {
+    this.allowed -= 1
+    if (this.allowed >= 1) return
+    this.allowed = tries
+    this.since = now + rest
   }
 }

@@ -6,94 +6,159 @@ import { BusyPoll } from "../../src/Redis/BusyPoll.ts"
 import * as Connection from "../../src/Redis/Connection.ts"
 import * as RedisServer from "../services/RedisServer.ts"
 
-/** Waits until it sleeps. */
-const asleep = (poll: BusyPoll) => EventLoop.turns(Number.POSITIVE_INFINITY, () => !poll.isAwake)
-
-/** Waits in vain, so often. */
-const inVain = Effect.fnUntraced(function* (poll: BusyPoll, times: number) {
-  for (let time = 0; time < times; time++) {
-    poll.sent(performance.now())
+/** One by a clock that is set by hand, for which an answer is due unless told otherwise. */
+const make = () => {
+  const at = { now: 0, isDue: true }
+  const poll = new BusyPoll(
+    () => at.isDue,
+    () => at.now
+  )
+  /** The event loop comes round, so many milliseconds later. */
+  const turn = (millis: number) =>
+    Effect.suspend(() => {
+      at.now += millis
+      return EventLoop.nextTurn
+    })
+  const send = () => poll.sent(at.now)
+  const miss = Effect.gen(function* () {
+    send()
     expect(poll.isAwake).toBe(true)
-    yield* asleep(poll)
-  }
-})
+    yield* turn(0)
+    yield* turn(0.09)
+    yield* turn(0.02)
+    expect(poll.isAwake).toBe(false)
+  })
+  const answer = Effect.gen(function* () {
+    at.isDue = true
+    send()
+    at.isDue = false
+    poll.answered()
+    yield* turn(0.01)
+    expect(poll.isAwake).toBe(false)
+    at.isDue = true
+  })
+  return { at, poll, turn, send, miss, answer }
+}
+
+const repeated = <E>(times: number, effect: Effect.Effect<void, E>) => Effect.repeatN(effect, times - 1)
 
 /** Whether it would stay awake for an answer now. */
-const rests = (poll: BusyPoll) => {
-  poll.sent(performance.now())
+const rests = ({ poll, send }: ReturnType<typeof make>) => {
+  send()
   return !poll.isAwake
 }
 
 describe("Redis.BusyPoll", () => {
-  it.live("stays awake until nothing is due", () =>
+  it.live("stays awake for a tenth of a millisecond without an answer", () =>
     Effect.gen(function* () {
-      let due = true
-      const poll = new BusyPoll(() => due)
-      // As if it were sent in a minute: on a busy machine the turns of the event loop take long.
-      poll.sent(performance.now() + 60_000)
-      yield* EventLoop.turns(100, () => false)
+      const { poll, send, turn } = make()
+      send()
+      yield* turn(0.05)
+      yield* turn(0.09)
       expect(poll.isAwake).toBe(true)
-      due = false
-      poll.answered()
-      yield* EventLoop.turns(2, () => false)
+      yield* turn(0.02)
       expect(poll.isAwake).toBe(false)
     })
   )
 
-  it.live("gives each answer as long", () =>
+  it.live("stays awake for as long again after each answer, until nothing is due", () =>
     Effect.gen(function* () {
-      const poll = new BusyPoll(() => true)
-      for (let answer = 0; answer < 3; answer++) {
-        const sent = performance.now()
-        poll.sent(sent)
+      const { at, poll, send, turn } = make()
+      send()
+      for (let answer = 0; answer < 10; answer++) {
+        yield* turn(0.06)
+        expect(poll.isAwake).toBe(true)
         poll.answered()
-        yield* asleep(poll)
-        expect(performance.now() - sent).toBeGreaterThanOrEqual(0.1)
       }
+      at.isDue = false
+      yield* turn(0.01)
+      expect(poll.isAwake).toBe(false)
+    })
+  )
+
+  it.live("does not count as waiting what else the process does", () =>
+    Effect.gen(function* () {
+      const { poll, send, turn } = make()
+      send()
+      yield* turn(10)
+      expect(poll.isAwake).toBe(true)
+      yield* turn(0.05)
+      yield* turn(10)
+      expect(poll.isAwake).toBe(true)
+      yield* turn(0.05)
+      yield* turn(0.05)
+      expect(poll.isAwake).toBe(false)
+    })
+  )
+
+  it.live("takes no answer before the command for its own", () =>
+    Effect.gen(function* () {
+      const { poll, send, turn } = make()
+      poll.answered()
+      send()
+      yield* turn(0)
+      yield* turn(0.09)
+      yield* turn(0.02)
+      expect(poll.isAwake).toBe(false)
     })
   )
 
   it.live("sleeps at once for a second after many answers that were late, and then after fewer", () =>
     Effect.gen(function* () {
-      const poll = new BusyPoll(() => true)
-      yield* inVain(poll, 25)
-      expect(rests(poll)).toBe(true)
-      yield* Effect.sleep("1100 millis")
-      yield* inVain(poll, 5)
-      expect(rests(poll)).toBe(true)
+      const made = make()
+      yield* repeated(25, made.miss)
+      for (let rest = 0; rest < 3; rest++) {
+        made.at.now += 999
+        expect(rests(made)).toBe(true)
+        made.at.now += 1
+        yield* repeated(5, made.miss)
+      }
+      expect(rests(made)).toBe(true)
     })
   )
 
-  it.live("bears a late answer for each ten that are not", () =>
+  it.live("bears a late answer for each ten that are not, and no more than it did at the beginning", () =>
     Effect.gen(function* () {
-      let due = true
-      const poll = new BusyPoll(() => due)
-      for (let round = 0; round < 60; round++) {
-        due = true
-        yield* inVain(poll, 1)
-        due = false
-        for (let answer = 0; answer < 11; answer++) {
-          poll.sent(performance.now())
-          poll.answered()
-          yield* asleep(poll)
-        }
+      const made = make()
+      yield* repeated(24, made.miss)
+      for (let round = 0; round < 30; round++) {
+        yield* repeated(11, made.answer)
+        yield* made.miss
       }
-      expect(rests(poll)).toBe(false)
+      yield* repeated(300, made.answer)
+      yield* repeated(25, made.miss)
+      expect(rests(made)).toBe(true)
+    })
+  )
+
+  it.live("gives no more for an answer", () =>
+    Effect.gen(function* () {
+      const made = make()
+      yield* repeated(24, made.miss)
+      yield* repeated(9, made.answer)
+      yield* made.miss
+      expect(rests(made)).toBe(true)
     })
   )
 
   it.scopedLive("keeps a producer awake, and neither a worker nor what waits for arrivals", () =>
     Effect.gen(function* () {
       const { port } = yield* RedisServer.make()
-      const immediates = vi.spyOn(globalThis, "setImmediate")
+      const immediates = yield* Effect.acquireRelease(
+        Effect.sync(() => vi.spyOn(globalThis, "setImmediate")),
+        (spy) => Effect.sync(() => spy.mockRestore())
+      )
       const turns: Record<Connection.Profile, number> = { producer: 0, worker: 0, blocking: 0 }
       for (const profile of ["producer", "worker", "blocking"] as const) {
         const connection = yield* Connection.connect({ host: "127.0.0.1", port, db: 0 }, profile)
+        const ping = connection.use((client) => client.ping())
+        yield* ping
+        // It is asleep by then.
+        yield* EventLoop.turns(3, () => false)
         immediates.mockClear()
-        yield* connection.use((client) => client.ping())
+        yield* ping
         turns[profile] = immediates.mock.calls.length
       }
-      immediates.mockRestore()
       expect(turns).toEqual({ producer: expect.any(Number), worker: 0, blocking: 0 })
       expect(turns.producer).toBeGreaterThan(0)
     })
