@@ -26,6 +26,11 @@ export const config: Config.Config<Options> = Config.all({
   codec: Config.map(Huey.config, Huey.make)
 })
 
+/** Of the list, behind an LPUSH. */
+const isLength = (reply: unknown) => typeof reply === "number" && reply >= 1
+
+const nonsense = "Redis answers LPUSH with something else than the length of the list"
+
 export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<Context.Tag.Service<JobQueue>, never, Redis | Scope.Scope> {
@@ -44,7 +49,14 @@ export const make = Effect.fnUntraced(function* (
           {
             onFailure: (cause) =>
               Effect.fail(new EnqueueError({ reason: "Unavailable", job: name, detail: cause.detail, cause })),
-            onSuccess: () => Effect.succeed(message.id)
+            onSuccess: (length) =>
+              isLength(length)
+                ? Effect.succeed(message.id)
+                : Effect.zipRight(
+                    // It may be the reply to another command: then all that follow are.
+                    connection.replace,
+                    Effect.fail(new EnqueueError({ reason: "Unavailable", job: name, detail: nonsense }))
+                  )
           }
         )
       })

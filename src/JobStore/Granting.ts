@@ -44,10 +44,11 @@ local function grant_new(bytes)
   digests[#digests + 1] = digest
   grant(id, id, id .. '|1|0|' .. now_text, id .. ' ' .. id .. ' 1 0 ' .. now_text, bytes)
 end
+-- What is in hand is noted before what it is: where Redis refuses what follows, the end of its lease clears it away.
 local function write_grants()
-  write_all('HSET', key_job, jobs)
-  write_all('HSET', key_meta, metas)
   write_all('ZADD', key_inflight, leases)
+  write_all('HSET', key_meta, metas)
+  write_all('HSET', key_job, jobs)
   write_all('ZADD', key_seen, digests)
   jobs, metas, leases, digests = {}, {}, {}, {}
 end
@@ -78,6 +79,8 @@ local function grant_delayed(is_shared)
         local head = string.format('%s %s %d %d %.0f', id, token, meta.deliveries, meta.attempts, meta.first)
         grant(id, token, meta_text(token, meta), head, bytes)
         limit = limit - 1
+      elseif not bytes then
+        forget(id)
       end
       gone[#gone + 1] = id
     end

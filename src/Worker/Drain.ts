@@ -19,10 +19,14 @@ const lastSettling = Duration.seconds(1)
 /** What asking for the rest may take: a store that did not answer before is not asked. */
 const lastLook = Duration.millis(200)
 
-/** Goes on in the background where it takes longer: a store that hangs must not hold up the stop. */
-const atMost = <A, R>(effect: Effect.Effect<A, never, R>, limit: Duration.Duration) =>
+/** Goes on in the background where it takes longer, or until `enough`: a store that hangs must not hold up the stop. */
+const atMost = <A, R>(
+  effect: Effect.Effect<A, never, R>,
+  limit: Duration.Duration,
+  enough: Effect.Effect<unknown> = Effect.never
+) =>
   Effect.flatMap(Effect.forkDaemon(Effect.interruptible(effect)), (fiber) =>
-    Fiber.await(fiber).pipe(
+    Effect.raceFirst(Fiber.await(fiber), enough).pipe(
       Effect.interruptible,
       Effect.timeoutOption(limit),
       Effect.zipRight(Fiber.interruptFork(fiber))
@@ -79,7 +83,7 @@ export const make = <R>({ command, grace, hurry, inHand, stopTaking, store, turn
     const begun = yield* Monotonic.millis
     yield* atMost(Fiber.await(loop), Duration.min(lastSettling, grace))
     const left = Duration.toMillis(grace) - ((yield* Monotonic.millis) - begun)
-    yield* atMost(Effect.raceFirst(settleAll, hurry), Duration.millis(left))
+    yield* atMost(settleAll, Duration.millis(left), hurry)
     yield* inHand.stopAll("Drain")
     yield* atMost(settleAll, timeToHeed)
     yield* inHand.interruptAll()

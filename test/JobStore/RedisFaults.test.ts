@@ -95,6 +95,51 @@ describe("JobStore.Redis", () => {
     })
   )
 
+  it.scopedLive("leaves nothing of a message behind that was copied when something broke meanwhile", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      const { use } = connection
+      const right = (right: string) => use((client) => client.call("ACL", "SETUSER", "worker", right))
+      const faults = [
+        ...["hset", "zadd", "ltrim"].map((name) => ({ begin: right(`-${name}`), end: right(`+${name}`) })),
+        ...["job", "meta", "inflight"].map((name) => ({
+          begin: use((client) => client.set(own(name), "x")),
+          end: use((client) => client.del(own(name)))
+        }))
+      ]
+      const done = Effect.gen(function* () {
+        const it = yield* JobStore
+        const { grants } = yield* it.exchange([], 8)
+        yield* it.exchange(
+          grants.map(({ lease }) => ({ _tag: "Done", lease })),
+          0
+        )
+        return grants.map(({ bytes }) => Buffer.from(bytes).toString())
+      })
+      for (const { begin, end } of faults) {
+        yield* use((client) => client.flushall())
+        yield* use((client) => client.call("ACL", "SETUSER", "worker", "reset", "on", ">pw", "~*", "+@all"))
+        yield* Effect.gen(function* () {
+          yield* use((client) => client.lpush("huey.redis.huey", "first"))
+          expect(yield* done).toEqual(["first"])
+          yield* use((client) => client.lpush("huey.redis.huey", "a"))
+          yield* begin
+          // The exchange behind a wake-up call does not check keys and rights again so soon.
+          const { arrival } = yield* JobStore
+          expect((yield* Effect.flip(arrival(8))).reason).toBe("Refused")
+          yield* end
+          const leases = yield* use((client) => client.zrange(own("inflight"), 0, -1))
+          for (const id of leases) yield* use((client) => client.zadd(own("inflight"), 1, id))
+          // What was copied may be granted for its copy as well.
+          expect(new Set([...(yield* done), ...(yield* done)])).toEqual(new Set(["a"]))
+          for (const name of ["job", "meta", "inflight", "delayed", "arrived"]) {
+            expect(yield* use((client) => client.exists(own(name)))).toBe(0)
+          }
+        }).pipe(Effect.provide(store(port, { username: "worker", password: Redacted.make("pw") })))
+      }
+    })
+  )
+
   it.scopedLive("takes, extends and settles while Redis is at its maxmemory", () =>
     Effect.gen(function* () {
       const { connection, port } = yield* RedisServer.make(["--maxmemory-policy", "noeviction"])

@@ -47,6 +47,22 @@ describe("the command", { concurrent: true }, () => {
     )
   }
 
+  it.scopedLive("ends soon after a second signal where Redis is silent", () =>
+    Effect.gen(function* () {
+      const { log, redis, worker } = yield* busy("EDUMFA_QUEUE_WORKER_GRACE = 3600")
+      yield* redis.signal("SIGSTOP")
+      yield* worker.kill("SIGTERM")
+      yield* Command.logged(log, /stopping, 1 in hand get up to 1h/)
+      const second = yield* Clock.currentTimeMillis
+      yield* worker.kill("SIGTERM")
+      expect(yield* Effect.flatten(worker.ended)).toMatchObject({ code: 0, signal: null, stderr: "" })
+      yield* Command.logged(log, /WARNING.* 1 that ended could not be settled; they may be done twice/)
+      // Less than a silent Redis is given otherwise.
+      expect((yield* Clock.currentTimeMillis) - second).toBeLessThan(5_000)
+      yield* redis.signal("SIGCONT")
+    })
+  )
+
   it.scopedLive(
     "killed with -9, with the default lease and heartbeat: the next one delivers within 45 seconds",
     () =>
