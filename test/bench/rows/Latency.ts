@@ -15,7 +15,7 @@ const side = (name: string, peer: Peer, producer: string): Side => ({
   name,
   run: Effect.gen(function* () {
     const redis = yield* Stage.redis()
-    const count = yield* Stage.count({ Full: 500, Quick: 200, Tiny: 20 })
+    const count = yield* Stage.count({ Full: 1_000, Quick: 200, Tiny: 20 })
     const warmup = count / 10
     const produce = (jobs: number) =>
       Effect.gen(function* () {
