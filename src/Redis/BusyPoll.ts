@@ -11,13 +11,13 @@ const most = 0.1
  * So often it may stay awake in vain: an answer of a Redis near by is late now and then, or a few times in a row where others
  * want its core. A turn of the event loop that brings an answer gives a tenth of one back.
  */
-const allowance = 25
+const allowance = 50
 const earned = 0.1
 
 /** Milliseconds in which it sleeps at once when that is used up. */
-const rest = 1_000
+const rest = 100
 
-/** So often it may try in vain after each rest: half a millisecond of a second. */
+/** So often it may try in vain after each rest: half a millisecond in a hundred. */
 const tries = 5
 
 export class BusyPoll {
