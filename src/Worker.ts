@@ -81,7 +81,7 @@ const defaultGrace = Duration.seconds(8)
 /** More are old, on a site whose mails leave within seconds. */
 const defaultFirstBacklog = 1_000
 
-/** The loop comes round every 10 seconds when there is nothing to do, and a silent store is found out within 5. */
+/** A wake-up comes back every 10 seconds when there is nothing to do, and a silent store is found out within 5. */
 const defaultWithin = Duration.seconds(20)
 
 /** An attempt is told of its deadline so late at most. */
@@ -157,13 +157,19 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     const lost = leases.filter((_, index) => held[index] === false)
     yield* inHand.stop(lost, "LeaseLost")
   }).pipe(Effect.catchAll((error) => Effect.logDebug(`no heartbeat: ${error.detail}`)))
+  let hasRested = true
+  /** With nothing in hand it tells no more than that the worker is alive, which holds for a lease: each second one will do. */
+  const heart = Effect.suspend(() => {
+    hasRested = inHand.size === 0 && !hasRested
+    return hasRested ? Effect.void : beat
+  })
   const loop = yield* TakeLoop.make({ store, inHand, outage, turn: turn.take, arrive: turn.arrive, beat })
 
   const run: Effect.Effect<never, JobStoreError | OldBacklog, R> = Effect.gen(function* () {
     const guard = { store, storeTime, outage, codec, decision: options.backlog }
     yield* Effect.logInfo(`started, ${slots} slots, ${store.name}, lease ${Duration.format(store.lease)}`)
     yield* Guard.pass({ ...guard, limit: options.firstBacklog ?? defaultFirstBacklog })
-    yield* Effect.forkScoped(every(heartbeat, lasting("the heartbeat", beat)))
+    yield* Effect.forkScoped(every(heartbeat, lasting("the heartbeat", heart)))
     const sweep = Effect.zipRight(inHand.occupied, inHand.sweep)
     yield* Effect.forkScoped(every(sweepInterval, lasting("the sweep", sweep)))
     const lookAhead = lasting("the look ahead", LookAhead.make(store, storeTime, codec))

@@ -34,8 +34,8 @@ export interface Options {
   readonly block: Option.Option<number>
 }
 
-/** Rare enough to cost nothing while idle; huey's 1 second is a matter of its threads. */
-const blockSeconds = 5
+/** Rare enough to cost next to nothing while idle; huey's 1 second is a matter of its threads. */
+const blockSeconds = 10
 
 /** The wake-up call waits no longer for an arrival, in seconds: a silent link is found out soon after. */
 const maxBlockSeconds = 60
@@ -54,7 +54,7 @@ const perMinute = (shift: (time: number) => number) => {
 }
 
 /**
- * EDUMFA_JOB_QUEUE_NAME, _UTC, _BLOCKING and _READ_TIMEOUT (seconds, default 5, at most 60) as huey has them;
+ * EDUMFA_JOB_QUEUE_NAME, _UTC, _BLOCKING and _READ_TIMEOUT (seconds, default 10, at most 60) as huey has them;
  * EDUMFA_QUEUE_WORKER_LEASE (seconds, 1 to 3600, default 30) and _TIME_ZONE, in which huey's schedule is read and written.
  */
 export const config: Config.Config<Options> = Config.all({

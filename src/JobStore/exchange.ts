@@ -153,7 +153,9 @@ if #granted > 0 then
 end
 
 -- Whoever got all that it asked for comes again at once; so does it where more was left out than one call may.
-local next_due = (need == 0 and #granted > 0 or duplicates >= ${batch}) and 0 or -1
+-- Behind a wake-up call nobody gets a suspect; who could comes then.
+local is_due = need == 0 and #granted > 0 or duplicates >= ${batch} or arg_behind == '1' and passed > 0
+local next_due = is_due and 0 or -1
 if next_due < 0 then
   local function earlier(millis)
     local rest = math.max(0, math.ceil(millis - now))

@@ -33,6 +33,12 @@ export interface Link {
 export const silent = (silence: number, guess = ""): RedisError =>
   new RedisError({ reason: "Connection", detail: `Redis does not answer (no reply within ${silence} ms${guess})` })
 
+/**
+ * Milliseconds. A link that is used no more often has no timer while nothing waits: it would wake up an idle process, and to
+ * clear it after each of many commands costs more.
+ */
+const rare = 1_000
+
 /** A command that has no reply yet. */
 interface InHand extends Alarm.Waiting {
   readonly silence: number
@@ -118,6 +124,7 @@ export const open = (address: RedisAddress, polls: boolean): Effect.Effect<Link,
     const inHand = new Set<InHand>()
     const alarm = new Alarm.Alarm(inHand, ({ silence }) => end(silent(silence)))
     const poll = polls ? new BusyPoll(() => inHand.size > 0) : undefined
+    let calledAt = Number.NEGATIVE_INFINITY
     let failure: RedisError | undefined
     const client = driver(socket)
     const end = (error: RedisError) => {
@@ -156,11 +163,14 @@ export const open = (address: RedisAddress, polls: boolean): Effect.Effect<Link,
         }
         inHand.add(waiting)
         alarm.set(waiting.until, now)
+        const isRare = now - calledAt > rare
+        calledAt = now
         poll?.sent(now)
         reply.then(
           (value) => {
             inHand.delete(waiting)
             poll?.answered()
+            if (isRare && inHand.size === 0) alarm.clear()
             resume(Effect.succeed(value))
           },
           (cause: unknown) => {

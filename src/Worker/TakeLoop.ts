@@ -37,16 +37,19 @@ export interface TakeLoop<out R> {
 }
 
 /** An exchange comes round at least so often, whatever the wake-up does. Milliseconds. */
-const longestWait = 10_000
+const longestWait = 30_000
 
-/** And a little after the wake-up should have come back, by default after 5 seconds: a store may hang. Milliseconds. */
-const longestSilence = 6_000
+/** And a little after the wake-up should have come back, by default after 10 seconds: a store may hang. Milliseconds. */
+const longestSilence = 11_000
+
+/** Without a free slot nothing wakes it up but a job that ends. Milliseconds. */
+const longestFull = 10_000
 
 /** The shortest wait between two exchanges that have nothing to do: a store that is always due must not spin us. */
 const shortestWait = 20
 
-/** No command may take so long: a loop that does not even fail for this time is stuck. Milliseconds. */
-const stuckAfter = 2 * longestWait
+/** No command may take so long, and it waits no longer: a loop that does not come round for this time is stuck. Milliseconds. */
+const stuckAfter = 20_000
 
 /** After a failed wake-up the next one waits so long; an interval of polling meanwhile. */
 const wakeUpPause = Duration.seconds(1)
@@ -65,7 +68,8 @@ export const make = Effect.fnUntraced(function* <R>({
   const idle = new Bell()
   let triedAt = yield* Monotonic.millis
   let answeredAt = Number.NEGATIVE_INFINITY
-  /** When the wake-up came back last without anything. */
+  /** The wake-up came back without anything, and when it did so last. */
+  const heard = new Bell()
   let heardAt = Number.NEGATIVE_INFINITY
 
   const tried = Effect.ensuring(
@@ -78,9 +82,11 @@ export const make = Effect.fnUntraced(function* <R>({
   const pause = Effect.fnUntraced(function* (wait: number) {
     const begun = yield* Monotonic.millis
     for (let now = begun; ; now = yield* Monotonic.millis) {
+      triedAt = now
       const left = Math.min(begun + wait, Math.max(begun, heardAt) + longestSilence) - now
       if (left <= 0) return
-      yield* Effect.sleep(left)
+      // Where that is heard it waits anew at once: a timer that goes off later would wake the process up for nothing.
+      yield* Effect.raceFirst(heard.wait, Effect.sleep(left))
     }
   })
 
@@ -108,7 +114,7 @@ export const make = Effect.fnUntraced(function* <R>({
         const wait = Math.max(shortestWait, Math.min(due ?? longestWait, longestWait))
         // A race is two fibers and a timer: a busy worker does without.
         if (!inHand.changed.poll()) {
-          yield* Effect.raceFirst(inHand.changed.wait, hasFreeSlot ? pause(wait) : Effect.sleep(longestWait))
+          yield* Effect.raceFirst(inHand.changed.wait, hasFreeSlot ? pause(wait) : Effect.sleep(longestFull))
         }
       }
       yield* gathered
@@ -137,6 +143,7 @@ export const make = Effect.fnUntraced(function* <R>({
     while (!(yield* arrive)) {
       heardAt = yield* Monotonic.millis
       answeredAt = heardAt
+      heard.ring()
       // What was granted is begun before the next wake-up call is written.
       yield* EventLoop.nextTurn
     }
@@ -167,5 +174,5 @@ export const make = Effect.fnUntraced(function* <R>({
   }
 })
 
-/** How often a watchdog looks: what it finds has lasted for 20 seconds. */
-export const watchInterval = Duration.seconds(5)
+/** How often a watchdog looks: what it finds has lasted for 20 to 30 seconds. */
+export const watchInterval = Duration.seconds(10)

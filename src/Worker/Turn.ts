@@ -46,8 +46,8 @@ export interface Turn<out R> {
   readonly stopTaking: Effect.Effect<void>
 }
 
-/** The loop comes round for whatever is due later. Milliseconds. */
-const dueSoon = 10_000
+/** What is due later than that is told again by the next wake-up, or by the loop that misses it. Milliseconds. */
+const dueSoon = 15_000
 
 const logBuried = (codec: Huey.Codec, { bytes, letter }: Buried) =>
   Effect.annotateLogs(

@@ -58,7 +58,7 @@ describe("a worker that is woken up", () => {
         const { answer, free, grant } = yield* call
         expect(free).toBe(1)
         yield* enqueue("first")
-        yield* TestClock.adjust("10 seconds")
+        yield* TestClock.adjust("12 seconds")
         expect((yield* next).text).toBe("first")
         yield* enqueue("second")
         expect(yield* grant).toBe(1)
