@@ -8,7 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RedisStore from "../../src/JobStore/Redis.ts"
-import { type Grant, JobStore } from "../../src/JobStore.ts"
+import { type Grant, JobStore, suspectFrom } from "../../src/JobStore.ts"
 import * as Redis from "../../src/Redis.ts"
 import * as RedisServer from "../services/RedisServer.ts"
 
@@ -76,6 +76,29 @@ describe("JobStore.Redis, an arrival", () => {
         expect((yield* Effect.flip(arrival(2))).detail).toMatch(/NOPERM|permissions/)
         expect(yield* counts).toMatchObject({ waiting: 1, inHand: 0 })
         expect((yield* exchange([], 2)).grants.map(text)).toEqual(["a"])
+      }).pipe(Effect.provide(store(server.port)))
+    })
+  )
+
+  it.scopedLive("says that an exchange is due where a suspect waits, whom it does not grant", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const { use } = server.connection
+      yield* Effect.gen(function* () {
+        const { arrival, exchange } = yield* JobStore
+        yield* use((client) => client.lpush("huey.redis.huey", "suspect"))
+        for (let delivery = 1; delivery < suspectFrom; delivery++) {
+          const [grant] = (yield* exchange([], 1)).grants
+          expect(grant?.deliveries).toBe(delivery)
+          // Its worker has died.
+          yield* use((client) => client.zadd("{huey.redis.huey}:q:inflight", 1, grant?.lease.id ?? ""))
+          yield* exchange([], 0)
+        }
+        yield* use((client) => client.lpush("huey.redis.huey", "other"))
+        const arrived = yield* arrival(2)
+        expect(arrived?.grants.map(text)).toEqual(["other"])
+        expect(arrived?.nextDueIn).toBe(0)
+        expect((yield* exchange([], 2)).grants.map(text)).toEqual(["suspect"])
       }).pipe(Effect.provide(store(server.port)))
     })
   )

@@ -40,6 +40,50 @@ const grantedLate = Effect.gen(function* () {
   return { extendFails, gate, seen, store }
 })
 
+describe("a worker with nothing to do", () => {
+  it.scoped("exchanges twice a minute, and gives a sign of life each second beat, while its wake-ups come back", () =>
+    Effect.gen(function* () {
+      const store = yield* JobStore
+      const calls = { exchange: 0, extend: 0 }
+      const counted = {
+        ...store,
+        exchange: (...told: Parameters<typeof store.exchange>) =>
+          Effect.suspend(() => {
+            calls.exchange += 1
+            return store.exchange(...told)
+          }),
+        extend: (...leases: Parameters<typeof store.extend>) =>
+          Effect.suspend(() => {
+            calls.extend += 1
+            return store.extend(...leases)
+          }),
+        // As on Redis: it comes back with nothing.
+        arrival: () => Effect.delay(store.exchange([], 0), "10 seconds")
+      }
+      const { job } = yield* makeJob(() => Effect.void)
+      yield* Effect.forkScoped(Effect.provideService(Worker.run(Job.jobs(job)), JobStore, counted))
+      yield* TestClock.adjust("61 seconds")
+      const before = { ...calls }
+      yield* TestClock.adjust("10 minutes")
+      expect(calls).toEqual({ exchange: before.exchange + 20, extend: before.extend + 30 })
+    }).pipe(Effect.provide(Memory.layer()))
+  )
+
+  it.scoped("looks for itself where no wake-up comes back", () =>
+    Effect.gen(function* () {
+      const store = yield* JobStore
+      const deaf = { ...store, arrival: () => Effect.never }
+      const { job, seen } = yield* makeJob(() => Effect.void)
+      const queue = yield* JobQueue
+      yield* Effect.forkScoped(Effect.provideService(Worker.run(Job.jobs(job)), JobStore, deaf))
+      yield* TestClock.adjust("1 second")
+      yield* queue.enqueue(job, { text: "unheard" })
+      yield* TestClock.adjust("11 seconds")
+      expect(yield* Queue.size(seen)).toBe(1)
+    }).pipe(Effect.provide(Memory.layer()))
+  )
+})
+
 describe("a worker", () => {
   it.scoped("begins nothing whose lease it lost while the answer was on its way", () =>
     Effect.gen(function* () {
