@@ -81,7 +81,7 @@ const defaultGrace = Duration.seconds(8)
 /** More are old, on a site whose mails leave within seconds. */
 const defaultFirstBacklog = 1_000
 
-/** A wake-up comes back every 10 seconds when there is nothing to do, and a silent store is found out within 5. */
+/** A wake-up comes back every 10 seconds when there is nothing to do, and a store that is asked then is silent for 5 at most. */
 const defaultWithin = Duration.seconds(20)
 
 /** An attempt is told of its deadline so late at most. */
@@ -151,17 +151,23 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     timeout: Duration.toMillis(options.timeout ?? defaultTimeout),
     performer: Performer.make(jobs, { codec, policy, storeTime })
   })
-  const beat = Effect.gen(function* () {
+  const extend = Effect.gen(function* () {
     const leases = inHand.leases()
     const held = yield* store.extend(leases)
     const lost = leases.filter((_, index) => held[index] === false)
     yield* inHand.stop(lost, "LeaseLost")
-  }).pipe(Effect.catchAll((error) => Effect.logDebug(`no heartbeat: ${error.detail}`)))
+  })
+  const beat = Effect.catchAll(extend, (error) => Effect.logDebug(`no heartbeat: ${error.detail}`))
   let hasRested = true
-  /** With nothing in hand it tells no more than that the worker is alive, which holds for a lease: each second one will do. */
+  /**
+   * With nothing in hand it tells no more than that the worker is alive, which holds for a lease: each second one will do, and
+   * is tried again where it is lost.
+   */
   const heart = Effect.suspend(() => {
-    hasRested = inHand.size === 0 && !hasRested
-    return hasRested ? Effect.void : beat
+    const isIdle = inHand.size === 0
+    hasRested = isIdle && !hasRested
+    if (hasRested) return Effect.void
+    return isIdle ? Effect.catchAll(extend, () => Effect.delay(beat, Duration.times(heartbeat, 1 / 10))) : beat
   })
   const loop = yield* TakeLoop.make({ store, inHand, outage, turn: turn.take, arrive: turn.arrive, beat })
 

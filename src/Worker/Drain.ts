@@ -81,7 +81,7 @@ export const make = <R>({ command, grace, hurry, inHand, stopTaking, store, turn
     }
     // The loop may be in the middle of an exchange, whose grants are then released.
     const begun = yield* Monotonic.millis
-    yield* atMost(Fiber.await(loop), Duration.min(lastSettling, grace))
+    yield* atMost(Fiber.await(loop), Duration.min(lastSettling, grace), hurry)
     const left = Duration.toMillis(grace) - ((yield* Monotonic.millis) - begun)
     yield* atMost(settleAll, Duration.millis(left), hurry)
     yield* inHand.stopAll("Drain")

@@ -72,12 +72,10 @@ export const make = Effect.fnUntraced(function* <R>({
   const heard = new Bell()
   let heardAt = Number.NEGATIVE_INFINITY
 
-  const tried = Effect.ensuring(
-    turn,
-    Effect.map(Monotonic.millis, (now) => {
-      triedAt = now
-    })
-  )
+  const cameRound = Effect.map(Monotonic.millis, (now) => {
+    triedAt = now
+  })
+  const tried = Effect.zipRight(cameRound, Effect.ensuring(turn, cameRound))
   /** Waits so long, or until nothing has been heard of the wake-up for {@link longestSilence}. */
   const pause = Effect.fnUntraced(function* (wait: number) {
     const begun = yield* Monotonic.millis

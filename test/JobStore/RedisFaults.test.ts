@@ -140,6 +140,35 @@ describe("JobStore.Redis", () => {
     })
   )
 
+  it.scopedLive("leaves nothing behind of a job that ended when nothing could be removed", () =>
+    Effect.gen(function* () {
+      const { connection, port } = yield* RedisServer.make()
+      const { use } = connection
+      const right = (right: string) => use((client) => client.call("ACL", "SETUSER", "worker", right))
+      yield* use((client) => client.call("ACL", "SETUSER", "worker", "reset", "on", ">pw", "~*", "+@all"))
+      yield* Effect.gen(function* () {
+        const { exchange } = yield* JobStore
+        yield* use((client) => client.lpush("huey.redis.huey", "a"))
+        const [grant] = (yield* exchange([], 1)).grants
+        if (grant === undefined) return yield* Effect.fail("one")
+        for (const _tag of ["Done", "Dead"] as const) {
+          yield* right("-hdel")
+          const settlement = { _tag, lease: grant.lease, letter }
+          expect((yield* Effect.flip(exchange([settlement], 1))).reason).toBe("Refused")
+          yield* right("+hdel")
+        }
+        // Its worker dies before it can tell that once more.
+        yield* use((client) => client.zadd(own("inflight"), "XX", 1, grant.lease.id))
+        const [again] = (yield* exchange([], 1)).grants
+        if (again === undefined) return yield* Effect.fail("again")
+        yield* exchange([{ _tag: "Done", lease: again.lease }], 1)
+        for (const name of ["job", "meta", "history", "inflight", "delayed"]) {
+          expect(yield* use((client) => client.exists(own(name)))).toBe(0)
+        }
+      }).pipe(Effect.provide(store(port, { username: "worker", password: Redacted.make("pw") })))
+    })
+  )
+
   it.scopedLive("takes, extends and settles while Redis is at its maxmemory", () =>
     Effect.gen(function* () {
       const { connection, port } = yield* RedisServer.make(["--maxmemory-policy", "noeviction"])

@@ -2,6 +2,7 @@
  * What a worker does when its store is late, silent, or in another time.
  */
 import { describe, expect, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -66,6 +67,30 @@ describe("a worker with nothing to do", () => {
       const before = { ...calls }
       yield* TestClock.adjust("10 minutes")
       expect(calls).toEqual({ exchange: before.exchange + 20, extend: before.extend + 30 })
+    }).pipe(Effect.provide(Memory.layer()))
+  )
+
+  it.scoped("gives a sign of life in each lease, though one is lost", () =>
+    Effect.gen(function* () {
+      const store = yield* JobStore
+      const heard: Array<number> = []
+      let signs = 0
+      const lossy = {
+        ...store,
+        extend: (...leases: Parameters<typeof store.extend>) =>
+          ++signs % 3 === 0
+            ? Effect.fail(new JobStoreError({ reason: "Unavailable", detail: "as scripted" }))
+            : Effect.zipLeft(
+                store.extend(...leases),
+                Effect.map(Clock.currentTimeMillis, (now) => heard.push(now))
+              )
+      }
+      const { job } = yield* makeJob(() => Effect.void)
+      yield* Effect.forkScoped(Effect.provideService(Worker.run(Job.jobs(job)), JobStore, lossy))
+      yield* TestClock.adjust("5 minutes")
+      const gaps = heard.slice(1).map((time, index) => time - (heard[index] ?? 0))
+      expect(gaps.length).toBeGreaterThan(12)
+      expect(Math.max(...gaps)).toBeLessThan(30_000)
     }).pipe(Effect.provide(Memory.layer()))
   )
 
