@@ -11,6 +11,7 @@ import * as Huey from "../Huey.ts"
 import { EnqueueError, JobQueue } from "../JobQueue.ts"
 import * as Keys from "../Redis/keys.ts"
 import * as Ready from "../Redis/Ready.ts"
+import type { RedisError } from "../Redis/RedisError.ts"
 import { Redis } from "../Redis.ts"
 import * as Producer from "./Producer.ts"
 
@@ -29,7 +30,7 @@ export const config: Config.Config<Options> = Config.all({
 /** Of the list, behind an LPUSH. */
 const isLength = (reply: unknown) => typeof reply === "number" && reply >= 1
 
-const nonsense = "Redis answers LPUSH with something else than the length of the list"
+const noLength = "Redis answers LPUSH with something else than the length of the list"
 
 export const make = Effect.fnUntraced(function* (
   options: Options
@@ -44,19 +45,16 @@ export const make = Effect.fnUntraced(function* (
       return Producer.withMessage(job, args, enqueueOptions, (message) => {
         const bytes = options.codec.encode(message)
         if (Either.isLeft(bytes)) return Effect.fail(Producer.unencodable(name)(bytes.left))
+        const unavailable = (cause: RedisError) =>
+          Effect.fail(new EnqueueError({ reason: "Unavailable", job: name, detail: cause.detail, cause }))
         return Effect.matchEffect(
           connection.use((client) => Ready.send(client, "LPUSH", push, 2, [bytes.right])),
           {
-            onFailure: (cause) =>
-              Effect.fail(new EnqueueError({ reason: "Unavailable", job: name, detail: cause.detail, cause })),
+            onFailure: unavailable,
             onSuccess: (length) =>
               isLength(length)
                 ? Effect.succeed(message.id)
-                : Effect.zipRight(
-                    // It may be the reply to another command: then all that follow are.
-                    connection.replace,
-                    Effect.fail(new EnqueueError({ reason: "Unavailable", job: name, detail: nonsense }))
-                  )
+                : Effect.catchAll(connection.mistrust(noLength), unavailable)
           }
         )
       })

@@ -99,24 +99,19 @@ local function meta_text(token, meta)
   return string.format('%s|%d|%d|%.0f', token, math.max(0, meta.deliveries), meta.attempts, meta.first)
 end
 local function write_meta(id, token, meta) redis.call('HSET', key_meta, id, meta_text(token, meta)) end
--- Its place among the others goes last: where Redis refuses what stands before, the end of its lease clears the rest away.
-local function forget(id)
-  redis.call('HDEL', key_job, id)
-  redis.call('HDEL', key_history, id)
-  redis.call('HDEL', key_meta, id)
-  redis.call('ZREM', key_inflight, id)
-end
 local function write_all(command, key, values)
   for i = 1, #values, ${atOnce} do
     redis.call(command, key, unpack(values, i, math.min(i + ${atOnce - 1}, #values)))
   end
 end
+-- Their places among the others go last: where Redis refuses what stands before, the end of a lease clears the rest away.
 local function forget_all(ids)
   write_all('HDEL', key_job, ids)
   write_all('HDEL', key_history, ids)
   write_all('HDEL', key_meta, ids)
   write_all('ZREM', key_inflight, ids)
 end
+local function forget(id) forget_all({ id }) end
 local function delay(id, meta, due)
   write_meta(id, '', meta)
   redis.call('ZADD', key_delayed, score(due), id)

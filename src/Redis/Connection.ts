@@ -45,6 +45,8 @@ export interface RedisConnection {
   ) => Effect.Effect<Reply, RedisError>
   /** Throws the link away, with the driver's client, and opens another; commands in hand fail with reason Connection. */
   readonly replace: Effect.Effect<void>
+  /** Fails with reason Reply and throws the link away: what came may be the reply to another command, then all that follow are. */
+  readonly mistrust: (detail: string) => Effect.Effect<never, RedisError>
 }
 
 /**
@@ -143,6 +145,10 @@ export const connect = (address: RedisAddress, profile: Profile): Effect.Effect<
         )
       })
     const replaceBy = (error: RedisError) => Effect.sync(() => links.alive()?.end(error))
+    const mistrust = (detail: string) => {
+      const error = new RedisError({ reason: "Reply", detail })
+      return Effect.zipRight(replaceBy(error), Effect.fail(error))
+    }
     /** What the calls of a script begin with, that of the keys of its last call. */
     const begun = new WeakMap<object, { readonly keys: object; readonly text: string }>()
     const run: RedisConnection["run"] = (script, keys, args, rest = [], wait) => {
@@ -170,14 +176,10 @@ export const connect = (address: RedisAddress, profile: Profile): Effect.Effect<
         Effect.flatMap((reply) =>
           Either.match(script.decode(reply), {
             onRight: Effect.succeed,
-            // It may be the reply to another command: then all that follow are.
-            onLeft: (wrong) => {
-              const error = new RedisError({ reason: "Reply", detail: `unexpected reply of ${script.name}: ${wrong}` })
-              return Effect.zipRight(replaceBy(error), Effect.fail(error))
-            }
+            onLeft: (wrong) => mistrust(`unexpected reply of ${script.name}: ${wrong}`)
           })
         )
       )
     }
-    return { use, run, replace: replaceBy(replaced) }
+    return { use, run, replace: replaceBy(replaced), mistrust }
   })

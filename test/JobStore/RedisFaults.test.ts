@@ -10,6 +10,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as RedisStore from "../../src/JobStore/Redis.ts"
 import { JobStore } from "../../src/JobStore.ts"
+import type { RedisConnection } from "../../src/Redis/Connection.ts"
 import type * as Url from "../../src/Redis/Url.ts"
 import * as Redis from "../../src/Redis.ts"
 import * as RedisServer from "../services/RedisServer.ts"
@@ -22,6 +23,13 @@ const store = (port: number, credentials: Partial<Url.RedisAddress> = {}) =>
     scheduleOffset: () => 0,
     block: Option.some(5)
   }).pipe(Layer.provide(Redis.layer({ host: "127.0.0.1", port, db: 0, ...credentials })))
+
+/** Of a user whose rights a test takes away. */
+const asWorker = (port: number) => store(port, { username: "worker", password: Redacted.make("pw") })
+
+/** Gives that user all rights, but what follows. */
+const mayAll = ({ use }: RedisConnection, ...rules: ReadonlyArray<string>) =>
+  use((client) => client.call("ACL", "SETUSER", "worker", "reset", "on", ">pw", "~*", "+@all", ...rules))
 
 const exchange = Effect.flatMap(JobStore, (it) => it.exchange([], 8))
 
@@ -56,12 +64,10 @@ describe("JobStore.Redis", () => {
     Effect.gen(function* () {
       const { connection, port } = yield* RedisServer.make()
       const { use } = connection
-      const as = store(port, { username: "worker", password: Redacted.make("pw") })
+      const as = asWorker(port)
       for (const denied of ["hset", "hincrby", "zadd", "ltrim", "hdel", "zrem", "zcard", "xrange", "zscore"]) {
         yield* use((client) => client.flushall())
-        yield* use((client) =>
-          client.call("ACL", "SETUSER", "worker", "reset", "on", ">pw", "~*", "+@all", `-${denied}`)
-        )
+        yield* mayAll(connection, `-${denied}`)
         yield* use((client) => client.lpush("huey.redis.huey", "a"))
         const error = yield* Effect.flip(Effect.provide(exchange, as))
         expect(error.reason).toBe("Refused")
@@ -80,7 +86,7 @@ describe("JobStore.Redis", () => {
       const { use } = connection
       for (const denied of ["hset", "hincrby", "zadd", "ltrim", "zrem", "zscore"]) {
         yield* use((client) => client.flushall())
-        yield* use((client) => client.call("ACL", "SETUSER", "worker", "reset", "on", ">pw", "~*", "+@all"))
+        yield* mayAll(connection)
         yield* Effect.gen(function* () {
           yield* use((client) => client.lpush("huey.redis.huey", "first"))
           expect(yield* texts).toEqual(["first"])
@@ -90,7 +96,7 @@ describe("JobStore.Redis", () => {
           expect(yield* use((client) => client.lrange("huey.redis.huey", 0, -1))).toEqual(["a"])
           const copies = yield* use((client) => client.hvals(own("job")))
           expect(copies.filter((bytes) => bytes === "a").length).toBeLessThanOrEqual(1)
-        }).pipe(Effect.provide(store(port, { username: "worker", password: Redacted.make("pw") })))
+        }).pipe(Effect.provide(asWorker(port)))
       }
     })
   )
@@ -118,7 +124,7 @@ describe("JobStore.Redis", () => {
       })
       for (const { begin, end } of faults) {
         yield* use((client) => client.flushall())
-        yield* use((client) => client.call("ACL", "SETUSER", "worker", "reset", "on", ">pw", "~*", "+@all"))
+        yield* mayAll(connection)
         yield* Effect.gen(function* () {
           yield* use((client) => client.lpush("huey.redis.huey", "first"))
           expect(yield* done).toEqual(["first"])
@@ -135,7 +141,7 @@ describe("JobStore.Redis", () => {
           for (const name of ["job", "meta", "inflight", "delayed", "arrived"]) {
             expect(yield* use((client) => client.exists(own(name)))).toBe(0)
           }
-        }).pipe(Effect.provide(store(port, { username: "worker", password: Redacted.make("pw") })))
+        }).pipe(Effect.provide(asWorker(port)))
       }
     })
   )
@@ -145,7 +151,7 @@ describe("JobStore.Redis", () => {
       const { connection, port } = yield* RedisServer.make()
       const { use } = connection
       const right = (right: string) => use((client) => client.call("ACL", "SETUSER", "worker", right))
-      yield* use((client) => client.call("ACL", "SETUSER", "worker", "reset", "on", ">pw", "~*", "+@all"))
+      yield* mayAll(connection)
       yield* Effect.gen(function* () {
         const { exchange } = yield* JobStore
         yield* use((client) => client.lpush("huey.redis.huey", "a"))
@@ -165,7 +171,7 @@ describe("JobStore.Redis", () => {
         for (const name of ["job", "meta", "history", "inflight", "delayed"]) {
           expect(yield* use((client) => client.exists(own(name)))).toBe(0)
         }
-      }).pipe(Effect.provide(store(port, { username: "worker", password: Redacted.make("pw") })))
+      }).pipe(Effect.provide(asWorker(port)))
     })
   )
 
