@@ -70,11 +70,19 @@ const stagger = 1_000
 const pause = (failures: number) => Math.min(50 * 2 ** Math.min(failures, 5), 1_000)
 
 /** Both replies are there when it settles: what comes later would be unasked. */
-const behind = async (first: Promise<unknown>, second: Promise<unknown>): Promise<unknown> => {
-  await Promise.allSettled([first, second])
-  await first
-  return second
-}
+const behind = (first: Promise<unknown>, second: Promise<unknown>): Promise<unknown> =>
+  // Written out, for what waits behind a wake-up waits for each promise in between as well.
+  new Promise((resolve, reject) => {
+    second.then(
+      (reply) => first.then(() => resolve(reply), reject),
+      (cause) => first.then(() => reject(cause), reject)
+    )
+    // Not before: the script behind it has no reply yet.
+    first.catch(() => undefined)
+  })
+
+/** Redis does not have a script, or no longer. */
+const isUnknown = ({ cause }: RedisError) => cause instanceof Error && cause.message.startsWith("NOSCRIPT")
 
 const replaced = new RedisError({ reason: "Connection", detail: "the connection to Redis was replaced" })
 
@@ -162,24 +170,24 @@ export const connect = (address: RedisAddress, profile: Profile): Effect.Effect<
       for (const arg of script.args) values.push(args[arg])
       for (const value of rest) values.push(value)
       const { text } = begin
-      const call = (client: IORedis, name: string, code: string) =>
+      const send = (client: IORedis, name: string, code: string) =>
         Ready.send(client, name, `${Ready.part(name)}${Ready.part(code)}${text}`, 3 + script.keys.length, values)
-      return use((client) => {
-        if (wait !== undefined) Ready.gather(client)
-        const first = wait?.command(client)
-        const reply = call(client, "EVALSHA", script.sha1).catch((error: unknown) => {
-          if (error instanceof Error && error.message.startsWith("NOSCRIPT")) return call(client, "EVAL", script.lua)
-          throw error
-        })
-        return first === undefined ? reply : behind(first, reply)
-      }, wait?.silence).pipe(
-        Effect.flatMap((reply) =>
-          Either.match(script.decode(reply), {
-            onRight: Effect.succeed,
-            onLeft: (wrong) => mistrust(`unexpected reply of ${script.name}: ${wrong}`)
-          })
-        )
-      )
+      const decoded = (reply: unknown) => {
+        const value = script.decode(reply)
+        return Either.isRight(value)
+          ? Effect.succeed(value.right)
+          : mistrust(`unexpected reply of ${script.name}: ${value.left}`)
+      }
+      const byHash = use((client) => {
+        if (wait === undefined) return send(client, "EVALSHA", script.sha1)
+        Ready.gather(client)
+        return behind(wait.command(client), send(client, "EVALSHA", script.sha1))
+      }, wait?.silence)
+      const byText = use((client) => send(client, "EVAL", script.lua))
+      return Effect.matchEffect(byHash, {
+        onSuccess: decoded,
+        onFailure: (error) => (isUnknown(error) ? Effect.flatMap(byText, decoded) : Effect.fail(error))
+      })
     }
     return { use, run, replace: replaceBy(replaced), mistrust }
   })

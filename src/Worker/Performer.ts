@@ -20,6 +20,7 @@ import {
   poisonDetail,
   type Settlement
 } from "../JobStore.ts"
+import * as Practice from "../Practice.ts"
 import { Fields } from "../QueueLogger/Fields.ts"
 import { thrown } from "../QueueLogger/redact.ts"
 import type { RetryPolicy } from "../RetryPolicy.ts"
@@ -124,6 +125,21 @@ export interface Performer<out R> {
   /** What to settle where our own code failed, also by throwing at once. */
   readonly failed: (grant: Grant, cause: Cause.Cause<never>) => Effect.Effect<Settlement>
 }
+
+const { decode, encode } = Huey.make()
+
+/** Reads a message whose job does nothing, so that an idle worker's first mail is read as its thousandth. */
+export const practise = Practice.make(
+  Effect.gen(function* () {
+    const job = Practice.job()
+    const call = yield* job.encode(Practice.args)
+    const bytes = yield* encode(Huey.message({ id: yield* JobId.make, name: job.names[0], call }))
+    return Effect.flatMap(
+      Effect.suspend(() => decode(bytes)),
+      (message) => job.prepare(message.call)
+    )
+  })
+)
 
 export const make = <R>(jobs: Job.Jobs<R>, options: Options): Performer<R> => {
   const { codec, storeTime } = options

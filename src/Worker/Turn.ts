@@ -159,8 +159,9 @@ export const make = <R>(options: Options<R>): Turn<R> => {
     const room = inHand.free
     for (const grant of reply.grants.slice(room)) inHand.release(grant)
     // By the store's clock, for the answer says nothing of when the wait for it was over.
-    const age = (yield* storeTime.now) - reply.now
-    const at = (yield* Monotonic.millis) - Math.max(0, age)
+    const clock = yield* Effect.clock
+    const age = storeTime.unsafeNow(clock) - reply.now
+    const at = Monotonic.unsafeMillis(clock) - Math.max(0, age)
     const asking = inHand.hear(free)
     const { due, mayBeMore } = yield* Effect.ensuring(
       exchange(asking, { reply: { ...reply, grants: reply.grants.slice(0, room) }, at }),
