@@ -9,17 +9,21 @@ import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import * as EventLoop from "./EventLoop.ts"
 import * as Job from "./Job.ts"
+import { thrown } from "./QueueLogger/redact.ts"
 
-/** So often: less than a tenth of a second of one core. Twice as often gains nothing more, half as often less. */
+/** So often: about a tenth of a second of one core. Twice as often gains nothing more, half as often less. */
 const times = 10_000
 
-/** So often between two turns of the event loop: half a millisecond, or one at first. */
-const perTurn = 100
+/** Milliseconds between two turns of the event loop. */
+const perTurn = 0.5
 
-/** A process that has work to do is looked at again so much later. */
-const pause = Duration.millis(100)
+/** A program that ends within a second needs no practice, and the first work of another goes on without. */
+const delay = Duration.seconds(1)
 
-/** A job whose arguments are a mail's, and that does nothing. */
+/** Milliseconds until it is looked again whether there is work to do: 10, 20, 40 and so on, then 1000. */
+const pause = (looks: number) => Math.min(10 * 2 ** looks, 1_000)
+
+/** A job that does nothing, with a mail's arguments and a schema as simple as most are. */
 export const job = () =>
   Job.make({
     name: "edumfa_queue.practice",
@@ -59,24 +63,39 @@ export const args = {
 }
 
 /**
- * Practises once in a process, whoever begins, and whenever that is not busy. `setup` makes what is done again and again; the random
- * numbers that it draws are none of the program's.
+ * Practises once in a process, whoever begins, and whenever that has nothing else to do. `setup` makes what is done again and again;
+ * the random numbers that it draws are none of the program's.
  */
 export const make = <E, E2>(setup: Effect.Effect<Effect.Effect<unknown, E>, E2>) => {
-  let left = times / perTurn
-  return (isBusy: () => boolean): Effect.Effect<void> =>
-    Effect.flatMap(setup, (act) => {
-      const turn = Effect.suspend(() => {
-        // Another practised while this waited for its turn.
-        if (left <= 0) return Effect.void
-        left -= 1
-        let done = 0
-        return Effect.whileLoop({ while: () => done < perTurn, body: () => act, step: () => void done++ })
+  let left = times
+  return (isBusy: () => boolean): Effect.Effect<void> => {
+    let looks = 0
+    const turn = (act: Effect.Effect<unknown, E>) =>
+      Effect.suspend(() => {
+        // There may be work to do by now, or another has practised meanwhile.
+        const until = isBusy() ? Number.NEGATIVE_INFINITY : performance.now() + perTurn
+        return Effect.whileLoop({
+          while: () => left > 0 && performance.now() < until,
+          body: () => act,
+          step: () => {
+            left -= 1
+            looks = 0
+          }
+        })
       })
-      return Effect.whileLoop({
+    const practice = Effect.flatMap(setup, (act) =>
+      Effect.whileLoop({
         while: () => left > 0,
-        body: () => (isBusy() ? Effect.sleep(pause) : Effect.zipRight(EventLoop.nextTurn, turn)),
+        body: () => (isBusy() ? Effect.sleep(pause(looks++)) : Effect.zipRight(EventLoop.nextTurn, turn(act))),
         step: () => {}
       })
-    }).pipe(Effect.withRandom(Random.make("practice")), Effect.orDie)
+    ).pipe(
+      Effect.withRandom(Random.make("practice")),
+      Effect.catchAllCause((cause) => Effect.logWarning(`practice failed: ${thrown(cause)}`))
+    )
+    return Effect.zipRight(
+      Effect.sleep(delay),
+      Effect.suspend(() => (left > 0 ? practice : Effect.void))
+    )
+  }
 }

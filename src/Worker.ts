@@ -180,7 +180,7 @@ export const make = Effect.fnUntraced(function* <R>(jobs: Jobs<R>, options: Opti
     yield* Effect.forkScoped(every(sweepInterval, lasting("the sweep", sweep)))
     const lookAhead = lasting("the look ahead", LookAhead.make(store, storeTime, codec))
     yield* Effect.forkScoped(Effect.zipRight(lookAhead, every(LookAhead.interval, lookAhead)))
-    yield* Effect.forkScoped(Performer.practise(() => inHand.size > 0))
+    yield* Effect.forkScoped(Performer.practise(() => !inHand.isIdle || inHand.isPlentiful))
     const summary = Summary.make({ store, codec, now: storeTime.now })
     yield* Effect.forkScoped(every(summaryInterval, lasting("the summary", summary)))
     const drain = Drain.make({

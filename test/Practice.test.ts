@@ -10,6 +10,7 @@ import * as EventLoop from "../src/EventLoop.ts"
 import * as Producer from "../src/JobQueue/Producer.ts"
 import * as Practice from "../src/Practice.ts"
 import * as Performer from "../src/Worker/Performer.ts"
+import { logging } from "./services/TestWorker.ts"
 
 const times = 10_000
 
@@ -18,58 +19,82 @@ const counting = () => {
   const act = Effect.sync(() => {
     count.acts += 1
   })
-  return { count, practise: Practice.make(Effect.succeed(act)) }
+  return { act, count, practise: Practice.make(Effect.succeed(act)) }
 }
 
 const never = () => false
+
+/** Practises by a clock of the test, past the delay. */
+const begin = (practise: ReturnType<typeof Practice.make>, isBusy: () => boolean = never) =>
+  Effect.zipLeft(Effect.fork(practise(isBusy)), TestClock.adjust("1 second"))
+
+const through = (practise: ReturnType<typeof Practice.make>) => Effect.flatMap(begin(practise), Fiber.join)
 
 describe("Practice", () => {
   it.effect("is over after so many times, however many begin it", () =>
     Effect.gen(function* () {
       const { count, practise } = counting()
-      yield* Effect.all([practise(never), practise(never)], { concurrency: "unbounded" })
-      yield* practise(never)
+      const fibers = yield* Effect.all([begin(practise), begin(practise)])
+      yield* Fiber.joinAll(fibers)
+      yield* through(practise)
       expect(count.acts).toBe(times)
     })
   )
 
-  it.effect("is gone on with by the next who begins, where it was interrupted", () =>
+  it.effect("does not begin in a program's first second, nor where that ends before", () =>
     Effect.gen(function* () {
       const { count, practise } = counting()
-      const first = yield* Effect.fork(practise(never))
+      const fiber = yield* Effect.fork(practise(never))
+      yield* TestClock.adjust("999 millis")
       yield* EventLoop.turns(10, never)
+      yield* Fiber.interrupt(fiber)
+      yield* TestClock.adjust("10 seconds")
+      expect(count.acts).toBe(0)
+    })
+  )
+
+  it.effect("lets the event loop come round each half millisecond, and is gone on with where it was interrupted", () =>
+    Effect.gen(function* () {
+      const { act, count } = counting()
+      const slow = Effect.sync(() => {
+        for (const until = performance.now() + 0.04; performance.now() < until; );
+      })
+      const practise = Practice.make(Effect.succeed(Effect.zipRight(slow, act)))
+      const first = yield* begin(practise)
+      yield* EventLoop.turns(100, () => count.acts > 0)
       yield* Fiber.interrupt(first)
       const { acts } = count
       expect(acts).toBeGreaterThan(0)
       expect(acts).toBeLessThan(times)
-      yield* practise(never)
-      expect(count.acts).toBe(times)
-    })
-  )
-
-  it.effect("lets the event loop come round in between", () =>
-    Effect.gen(function* () {
-      const { count, practise } = counting()
-      const seen: Array<number> = []
-      const fiber = yield* Effect.fork(practise(never))
+      const second = yield* begin(practise)
+      const seen = new Set<number>()
       while (count.acts < times) {
         yield* EventLoop.nextTurn
-        seen.push(count.acts)
+        seen.add(count.acts)
       }
-      yield* Fiber.join(fiber)
-      expect(new Set(seen).size).toBeGreaterThan(50)
+      yield* Fiber.join(second)
+      expect(count.acts).toBe(times)
+      expect(seen.size).toBeGreaterThan(100)
     })
   )
 
-  it.effect("waits while there is work to do", () =>
+  it.effect("waits while there is work to do, longer and longer, also where it comes between a look and the turn", () =>
     Effect.gen(function* () {
       const { count, practise } = counting()
+      let looks = 0
       let isBusy = true
-      const fiber = yield* Effect.fork(practise(() => isBusy))
-      yield* TestClock.adjust("10 seconds")
+      const fiber = yield* begin(practise, () => {
+        looks += 1
+        // At the first look there is none.
+        return looks > 1 && isBusy
+      })
+      yield* EventLoop.turns(10, never)
+      yield* TestClock.adjust("1 minute")
       expect(count.acts).toBe(0)
+      expect(looks).toBeGreaterThan(50)
+      expect(looks).toBeLessThan(70)
       isBusy = false
-      yield* TestClock.adjust("100 millis")
+      yield* TestClock.adjust("1 second")
       yield* Fiber.join(fiber)
       expect(count.acts).toBe(times)
     })
@@ -78,15 +103,25 @@ describe("Practice", () => {
   it.effect("draws none of the program's random numbers", () =>
     Effect.gen(function* () {
       const practise = Practice.make(Effect.as(Random.next, Random.next))
-      const drawn = Effect.withRandom(Effect.zipRight(practise(never), Random.next), Random.make("program"))
+      const drawn = Effect.withRandom(Effect.zipRight(through(practise), Random.next), Random.make("program"))
       expect(yield* drawn).toBe(yield* Effect.withRandom(Random.next, Random.make("program")))
     })
   )
 
-  it.effect("has a message that can be written and read", () =>
-    Effect.gen(function* () {
-      yield* Producer.practise(never)
-      yield* Performer.practise(never)
-    })
-  )
+  it.effect("says that it failed, and no more", () => {
+    const { layer, lines } = logging()
+    return Effect.gen(function* () {
+      yield* through(Practice.make(Effect.succeed(Effect.die(new TypeError("secret")))))
+      expect(lines).toEqual([expect.stringMatching(/^WARN practice failed: TypeError at /)])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("has a message that can be written and read", () => {
+    const { layer, lines } = logging()
+    return Effect.gen(function* () {
+      yield* through(Producer.practise)
+      yield* through(Performer.practise)
+      expect(lines).toEqual([])
+    }).pipe(Effect.provide(layer))
+  })
 })

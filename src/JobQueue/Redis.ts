@@ -37,7 +37,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Context.Tag.Service<JobQueue>, never, Redis | Scope.Scope> {
   const redis = yield* Redis
   const connection = yield* redis.connect("producer")
-  yield* Effect.forkScoped(Producer.practise(() => false))
+  yield* Effect.forkScoped(Producer.practise(connection.isBusy))
   const { queue } = Keys.make(options.queueName)
   const push = `${Ready.part("LPUSH")}${Ready.part(queue)}`
   return {

@@ -35,7 +35,10 @@ export interface Wait {
 export interface RedisConnection {
   /** A link that carries no reply for `silence` milliseconds is replaced; the default is the profile's. */
   readonly use: <A>(f: (client: IORedis) => Promise<A>, silence?: number) => Effect.Effect<A, RedisError>
-  /** Runs a script by its hash, and by its text when Redis does not have it; `wait` stands in front of it, in one go. */
+  /**
+   * Runs a script by its hash, and by its text when Redis does not have it, which is a command of its own; `wait` stands in
+   * front of the first, in one go.
+   */
   readonly run: <Key extends string, Arg extends string, Reply>(
     script: Script<Key, Arg, Reply>,
     keys: Readonly<Record<Key, string>>,
@@ -43,6 +46,8 @@ export interface RedisConnection {
     rest?: ReadonlyArray<Argument>,
     wait?: Wait
   ) => Effect.Effect<Reply, RedisError>
+  /** Whether a command waits for its reply, or for a link. */
+  readonly isBusy: () => boolean
   /** Throws the link away, with the driver's client, and opens another; commands in hand fail with reason Connection. */
   readonly replace: Effect.Effect<void>
   /** Fails with reason Reply and throws the link away: what came may be the reply to another command, then all that follow are. */
@@ -71,13 +76,13 @@ const pause = (failures: number) => Math.min(50 * 2 ** Math.min(failures, 5), 1_
 
 /** Both replies are there when it settles: what comes later would be unasked. */
 const behind = (first: Promise<unknown>, second: Promise<unknown>): Promise<unknown> =>
-  // Written out, for what waits behind a wake-up waits for each promise in between as well.
+  // Not by async and await: each promise in between costs what waits for the replies a turn of its own.
   new Promise((resolve, reject) => {
     second.then(
       (reply) => first.then(() => resolve(reply), reject),
       (cause) => first.then(() => reject(cause), reject)
     )
-    // Not before: the script behind it has no reply yet.
+    // It may be refused long before the second has its reply, which is when that is looked at above.
     first.catch(() => undefined)
   })
 
@@ -189,5 +194,5 @@ export const connect = (address: RedisAddress, profile: Profile): Effect.Effect<
         onFailure: (error) => (isUnknown(error) ? Effect.flatMap(byText, decoded) : Effect.fail(error))
       })
     }
-    return { use, run, replace: replaceBy(replaced), mistrust }
+    return { use, run, isBusy: () => links.alive()?.busy() ?? true, replace: replaceBy(replaced), mistrust }
   })

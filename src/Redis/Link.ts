@@ -18,6 +18,8 @@ import { open as openSocket } from "./Socket.ts"
 export interface Link {
   /** Whether commands can be sent. */
   readonly alive: () => boolean
+  /** Whether a command waits for its reply. */
+  readonly busy: () => boolean
   /**
    * Sends commands; the link ends if nothing comes back within `silence` milliseconds. The promise must not settle
    * before all replies are there: what comes later is unasked, and ends the link.
@@ -189,5 +191,5 @@ export const open = (address: RedisAddress, polls: boolean): Effect.Effect<Link,
     })
     if (failure !== undefined) return yield* Effect.fail(failure)
     open = true
-    return { alive: () => failure === undefined, call, end, ended: Deferred.await(over) }
+    return { alive: () => failure === undefined, busy: () => inHand.size > 0, call, end, ended: Deferred.await(over) }
   })

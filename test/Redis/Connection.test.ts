@@ -2,6 +2,7 @@ import { execFile } from "node:child_process"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import { build } from "esbuild"
 import * as Connection from "../../src/Redis/Connection.ts"
@@ -34,6 +35,41 @@ describe("Redis.Connection", () => {
       yield* connection.use((client) => client.script("FLUSH"))
       expect(yield* run).toEqual(["k1", "k2", "w", "A", "rest"])
       expect(yield* connection.use((client) => client.client("GETNAME"))).toBe("mfa-worker")
+    })
+  )
+
+  it.scopedLive("runs a script behind a command, whose refusal counts, and whose end with the link is told once", () =>
+    Effect.gen(function* () {
+      const { port } = yield* RedisServer.make()
+      const connection = yield* Connection.connect(address(port), "worker")
+      const other = yield* Connection.connect(address(port), "worker")
+      const behind = (command: Connection.Wait["command"]) =>
+        connection.run(echo, { first: "k1", second: "k2" }, { word: "w", bytes: "A" }, ["rest"], {
+          command,
+          silence: 30_000
+        })
+      const reply = ["k1", "k2", "w", "A", "rest"]
+      const count = behind((client) => client.incr("count"))
+      // Redis does not have the script yet, has it, and has it no longer.
+      expect(yield* count).toEqual(reply)
+      expect(yield* count).toEqual(reply)
+      yield* other.use((client) => client.script("FLUSH"))
+      expect(yield* count).toEqual(reply)
+      expect(yield* other.use((client) => client.get("count"))).toBe("3")
+
+      const refused = behind((client) => client.call("NO.SUCH.COMMAND"))
+      expect(yield* Effect.flip(refused)).toMatchObject({ reason: "Reply" })
+      yield* other.use((client) => client.script("FLUSH"))
+      expect(yield* Effect.flip(refused)).toMatchObject({ reason: "Reply" })
+      expect(yield* count).toEqual(reply)
+
+      const blocked = yield* Effect.fork(behind((client) => client.blmove("from", "to", "RIGHT", "LEFT", 0)))
+      yield* other
+        .use((client) => client.info("clients"))
+        .pipe(Effect.repeat({ until: (info) => info.includes("blocked_clients:1") }))
+      yield* other.use((client) => client.client("KILL", "TYPE", "normal", "SKIPME", "yes"))
+      expect(yield* Effect.flip(Fiber.join(blocked))).toMatchObject({ reason: "Connection" })
+      expect(yield* count).toEqual(reply)
     })
   )
 

@@ -25,8 +25,8 @@ const side = (
     const redis = yield* Stage.redis()
     const worker = yield* start(redis.port)
     const seconds = yield* Stage.count({ Full: 30, Quick: 10, Tiny: 1 })
-    // The start is over by then, with what V8 clears away of it after eight seconds.
-    yield* worker.whileAlive(Effect.sleep(yield* Stage.count({ Full: 15_000, Quick: 15_000, Tiny: 0 })))
+    // The start is over by then, with what V8 clears away of it: it looks each eight seconds, and does so by the third time.
+    yield* worker.whileAlive(Effect.sleep(yield* Stage.count({ Full: 30_000, Quick: 30_000, Tiny: 0 })))
     const before = { calls: yield* calls(redis), cpu: yield* Proc.cpu(worker.pid) }
     yield* worker.whileAlive(Effect.sleep(`${seconds} seconds`))
     return {
