@@ -65,7 +65,7 @@ export const unencodable = (job: string) => (cause: Huey.HueyError) =>
 
 const { encode } = Huey.make()
 
-/** Writes messages that go nowhere, so that the first login after a start waits no longer for one than a thousandth. */
+/** Writes messages that go nowhere, so that a server's first logins need not wait for code that is not compiled. */
 export const practise = Practice.make(
   Effect.sync(() =>
     withMessage(Practice.job(), Practice.args, {}, (message) =>

@@ -24,7 +24,10 @@ import type { Argument, Script } from "./Script.ts"
  */
 export type Profile = "producer" | "worker" | "blocking"
 
-/** A command in front of a script that runs as soon as it has its reply; both must be there within `silence`. */
+/**
+ * A command in front of a script that runs as soon as it has its reply; both must be there within `silence`. The text of a script
+ * that Redis does not have is sent when that is known, and has as long as without a command in front.
+ */
 export interface Wait {
   readonly command: (client: IORedis) => Promise<unknown>
   /** Milliseconds. */
@@ -46,7 +49,7 @@ export interface RedisConnection {
     rest?: ReadonlyArray<Argument>,
     wait?: Wait
   ) => Effect.Effect<Reply, RedisError>
-  /** Whether a command waits for its reply, or for a link. */
+  /** Whether a command waits for its reply, or there is no link. */
   readonly isBusy: () => boolean
   /** Throws the link away, with the driver's client, and opens another; commands in hand fail with reason Connection. */
   readonly replace: Effect.Effect<void>

@@ -128,7 +128,7 @@ export interface Performer<out R> {
 
 const { decode, encode } = Huey.make()
 
-/** Reads a message whose job does nothing, so that an idle worker's first mail is read as its thousandth. */
+/** Reads a message whose job does nothing, so that an idle worker reads its first mails as a busy one its thousandth. */
 export const practise = Practice.make(
   Effect.gen(function* () {
     const job = Practice.job()

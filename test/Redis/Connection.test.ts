@@ -96,6 +96,23 @@ describe("Redis.Connection", () => {
     })
   )
 
+  it.scopedLive("is busy until it has a link, and while a command waits for its reply", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const connection = yield* Connection.connect(address(server.port), "worker")
+      expect(connection.isBusy()).toBe(true)
+      yield* ping(connection)
+      expect(connection.isBusy()).toBe(false)
+      const blocked = yield* Effect.fork(connection.use((client) => client.blpop("list", 0)))
+      yield* Effect.repeat(Effect.sync(connection.isBusy), { until: (busy) => busy })
+      yield* server.connection.use((client) => client.lpush("list", "a"))
+      yield* Fiber.join(blocked)
+      expect(connection.isBusy()).toBe(false)
+      yield* connection.replace
+      expect(connection.isBusy()).toBe(true)
+    })
+  )
+
   it.scopedLive("sorts what Redis answers", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()

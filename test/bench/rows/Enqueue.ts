@@ -11,7 +11,7 @@ export const side = (name: string, program: string, aof = false): Side => ({
   name,
   run: Effect.gen(function* () {
     const redis = yield* Stage.redis(aof)
-    // Of half as many one in a hundred is slow for V8 has not compiled yet what it calls, on either side.
+    // Of half as many, one in a hundred is slow because V8 has not compiled yet what it calls, on either side.
     const count = yield* Stage.count({ Full: 40_000, Quick: 5_000, Tiny: 50 })
     const options: EnqueueOptions = { redisPort: redis.port, count, warmup: count / 10 }
     return yield* (yield* Stage.program(program, options)).figures
