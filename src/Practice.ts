@@ -70,26 +70,24 @@ export const make = <E, E2>(setup: Effect.Effect<Effect.Effect<unknown, E>, E2>)
   let left = times
   return (isBusy: () => boolean): Effect.Effect<void> => {
     let looks = 0
-    const turn = (act: Effect.Effect<unknown, E>) =>
-      Effect.suspend(() => {
-        // There may be work to do by now, or another has practised meanwhile.
-        const until = isBusy() ? Number.NEGATIVE_INFINITY : performance.now() + perTurn
+    const practice = Effect.flatMap(setup, (act) => {
+      const turn = Effect.suspend(() => {
+        const until = performance.now() + perTurn
+        looks = 0
         return Effect.whileLoop({
           while: () => left > 0 && performance.now() < until,
           body: () => act,
           step: () => {
             left -= 1
-            looks = 0
           }
         })
       })
-    const practice = Effect.flatMap(setup, (act) =>
-      Effect.whileLoop({
+      return Effect.whileLoop({
         while: () => left > 0,
-        body: () => (isBusy() ? Effect.sleep(pause(looks++)) : Effect.zipRight(EventLoop.nextTurn, turn(act))),
+        body: () => (isBusy() ? Effect.sleep(pause(looks++)) : Effect.zipRight(turn, EventLoop.nextTurn)),
         step: () => {}
       })
-    ).pipe(
+    }).pipe(
       Effect.withRandom(Random.make("practice")),
       Effect.catchAllCause((cause) => {
         // It would fail again.
