@@ -6,7 +6,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Huey from "./Huey.ts"
@@ -188,7 +187,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const queue: Context.Tag.Service<JobQueue> = {
     enqueue: Effect.fnUntraced(function* (job, args, options) {
       const message = yield* Producer.message(job, args, options)
-      const bytes = yield* Either.mapLeft(codec.encode(message), Producer.unencodable(message.name))
+      const bytes = yield* Producer.write(codec, message)
       state.waiting.push(bytes)
       yield* Queue.offer(arrivals, undefined)
       return message.id

@@ -59,17 +59,17 @@ export const message = <A, R>(
   options?: EnqueueOptions
 ): Effect.Effect<Huey.Message, EnqueueError> => withMessage(job, args, options, Effect.succeed)
 
-/** The error of a message that cannot be written; its cause never holds an argument. */
-export const unencodable = (job: string) => (cause: Huey.HueyError) =>
-  new EnqueueError({ reason: "InvalidArguments", job, detail: cause.detail, cause })
-
-const { encode } = Huey.make()
+/** The bytes of a message, or why it cannot be written; the cause of that never holds an argument. */
+export const write = (codec: Huey.Codec, message: Huey.Message): Either.Either<Uint8Array, EnqueueError> =>
+  Either.mapLeft(
+    codec.encode(message),
+    (cause) => new EnqueueError({ reason: "InvalidArguments", job: message.name, detail: cause.detail, cause })
+  )
 
 /** Writes messages that go nowhere, so that a server's first logins need not wait for code that is not compiled. */
 export const practise = Practice.make(
-  Effect.sync(() =>
-    withMessage(Practice.job(), Practice.args, {}, (message) =>
-      Either.mapLeft(encode(message), unencodable(message.name))
-    )
-  )
+  Effect.sync(() => {
+    const codec = Huey.make()
+    return withMessage(Practice.job(), Practice.args, {}, (message) => write(codec, message))
+  })
 )

@@ -44,8 +44,8 @@ export const make = Effect.fnUntraced(function* (
     enqueue: (job, args, enqueueOptions) => {
       const [name] = job.names
       return Producer.withMessage(job, args, enqueueOptions, (message) => {
-        const bytes = options.codec.encode(message)
-        if (Either.isLeft(bytes)) return Effect.fail(Producer.unencodable(name)(bytes.left))
+        const bytes = Producer.write(options.codec, message)
+        if (Either.isLeft(bytes)) return Effect.fail(bytes.left)
         const unavailable = (cause: RedisError) =>
           Effect.fail(new EnqueueError({ reason: "Unavailable", job: name, detail: cause.detail, cause }))
         return Effect.matchEffect(

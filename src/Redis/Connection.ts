@@ -191,10 +191,15 @@ export const connect = (address: RedisAddress, profile: Profile): Effect.Effect<
         Ready.gather(client)
         return behind(wait.command(client), send(client, "EVALSHA", script.sha1))
       }, wait?.silence)
-      const byText = use((client) => send(client, "EVAL", script.lua))
       return Effect.matchEffect(byHash, {
         onSuccess: decoded,
-        onFailure: (error) => (isUnknown(error) ? Effect.flatMap(byText, decoded) : Effect.fail(error))
+        onFailure: (error) =>
+          isUnknown(error)
+            ? Effect.flatMap(
+                use((client) => send(client, "EVAL", script.lua)),
+                decoded
+              )
+            : Effect.fail(error)
       })
     }
     return { use, run, isBusy: () => links.alive()?.busy() ?? true, replace: replaceBy(replaced), mistrust }

@@ -125,7 +125,8 @@ export const open = (address: RedisAddress, polls: boolean): Effect.Effect<Link,
     const over = yield* Deferred.make<void>()
     const inHand = new Set<InHand>()
     const alarm = new Alarm.Alarm(inHand, ({ silence }) => end(silent(silence)))
-    const poll = polls ? new BusyPoll(() => inHand.size > 0) : undefined
+    const busy = () => inHand.size > 0
+    const poll = polls ? new BusyPoll(busy) : undefined
     let calledAt = Number.NEGATIVE_INFINITY
     let failure: RedisError | undefined
     const client = driver(socket)
@@ -144,7 +145,7 @@ export const open = (address: RedisAddress, polls: boolean): Effect.Effect<Link,
     client.on("connect", () =>
       fence(
         socket,
-        () => !open || inHand.size > 0,
+        () => !open || busy(),
         (cause) => end(nonsense(cause))
       )
     )
@@ -172,7 +173,7 @@ export const open = (address: RedisAddress, polls: boolean): Effect.Effect<Link,
           (value) => {
             inHand.delete(waiting)
             poll?.answered()
-            if (isRare && inHand.size === 0) alarm.clear()
+            if (isRare && !busy()) alarm.clear()
             resume(Effect.succeed(value))
           },
           (cause: unknown) => {
@@ -191,5 +192,5 @@ export const open = (address: RedisAddress, polls: boolean): Effect.Effect<Link,
     })
     if (failure !== undefined) return yield* Effect.fail(failure)
     open = true
-    return { alive: () => failure === undefined, busy: () => inHand.size > 0, call, end, ended: Deferred.await(over) }
+    return { alive: () => failure === undefined, busy, call, end, ended: Deferred.await(over) }
   })

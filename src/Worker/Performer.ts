@@ -126,11 +126,10 @@ export interface Performer<out R> {
   readonly failed: (grant: Grant, cause: Cause.Cause<never>) => Effect.Effect<Settlement>
 }
 
-const { decode, encode } = Huey.make()
-
 /** Reads a message whose job does nothing, so that an idle worker reads its first mails as a busy one its thousandth. */
 export const practise = Practice.make(
   Effect.gen(function* () {
+    const { decode, encode } = Huey.make()
     const job = Practice.job()
     const call = yield* job.encode(Practice.args)
     const bytes = yield* encode(Huey.message({ id: yield* JobId.make, name: job.names[0], call }))

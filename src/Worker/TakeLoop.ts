@@ -140,7 +140,6 @@ export const make = Effect.fnUntraced(function* <R>({
   const listen = Effect.gen(function* () {
     while (!(yield* arrive)) {
       heardAt = yield* Monotonic.millis
-      answeredAt = heardAt
       heard.ring()
       // What was granted is begun before the next wake-up call is written.
       yield* EventLoop.nextTurn
@@ -168,7 +167,8 @@ export const make = Effect.fnUntraced(function* <R>({
     run: Effect.raceFirst(first, second),
     wakeUp,
     watch,
-    isTaking: (within) => Effect.map(Monotonic.millis, (now) => now - answeredAt <= Duration.toMillis(within))
+    isTaking: (within) =>
+      Effect.map(Monotonic.millis, (now) => now - Math.max(answeredAt, heardAt) <= Duration.toMillis(within))
   }
 })
 

@@ -27,12 +27,6 @@ const calls = ({ connection: { use } }: RedisServer.Server) =>
       new Map([...info.matchAll(/^cmdstat_(\S+?):calls=(\d+)/gm)].map(([, name, count]) => [name, Number(count)]))
   )
 
-const blocked = ({ connection: { use } }: RedisServer.Server) =>
-  Effect.map(
-    use((client) => client.info("clients")),
-    (info) => Number(/^blocked_clients:(\d+)/m.exec(info)?.[1])
-  )
-
 describe("JobStore.Redis, an arrival", () => {
   it.scopedLive("is granted with what came beside it, by the exchange behind the wake-up call", () =>
     Effect.gen(function* () {
@@ -41,7 +35,7 @@ describe("JobStore.Redis, an arrival", () => {
       yield* Effect.gen(function* () {
         const { arrival, exchange } = yield* JobStore
         const waiting = yield* Effect.fork(arrival(2))
-        yield* Effect.repeat(blocked(server), { until: (count) => count === 1 })
+        yield* Effect.repeat(RedisServer.blocked(server), { until: (count) => count === 1 })
         yield* use((client) => client.lpush("huey.redis.huey", "a", "b", "c"))
         const granted = yield* Fiber.join(waiting)
         expect(granted?.grants.map(text)).toEqual(["a", "b"])
@@ -56,9 +50,9 @@ describe("JobStore.Redis, an arrival", () => {
       yield* Effect.gen(function* () {
         const { arrival, exchange } = yield* JobStore
         const waiting = yield* Effect.fork(arrival(2))
-        yield* Effect.repeat(blocked(server), { until: (count) => count === 1 })
+        yield* Effect.repeat(RedisServer.blocked(server), { until: (count) => count === 1 })
         yield* Fiber.interrupt(waiting)
-        yield* Effect.repeat(blocked(server), { until: (count) => count === 0 })
+        yield* Effect.repeat(RedisServer.blocked(server), { until: (count) => count === 0 })
         yield* server.connection.use((client) => client.lpush("huey.redis.huey", "a"))
         expect((yield* exchange([], 1)).grants.map(text)).toEqual(["a"])
       }).pipe(Effect.provide(store(server.port, Option.some(60))))

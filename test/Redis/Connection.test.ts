@@ -40,9 +40,9 @@ describe("Redis.Connection", () => {
 
   it.scopedLive("runs a script behind a command, whose refusal counts, and whose end with the link is told once", () =>
     Effect.gen(function* () {
-      const { port } = yield* RedisServer.make()
-      const connection = yield* Connection.connect(address(port), "worker")
-      const other = yield* Connection.connect(address(port), "worker")
+      const server = yield* RedisServer.make()
+      const connection = yield* Connection.connect(address(server.port), "worker")
+      const other = yield* Connection.connect(address(server.port), "worker")
       const behind = (command: Connection.Wait["command"]) =>
         connection.run(echo, { first: "k1", second: "k2" }, { word: "w", bytes: "A" }, ["rest"], {
           command,
@@ -64,9 +64,7 @@ describe("Redis.Connection", () => {
       expect(yield* count).toEqual(reply)
 
       const blocked = yield* Effect.fork(behind((client) => client.blmove("from", "to", "RIGHT", "LEFT", 0)))
-      yield* other
-        .use((client) => client.info("clients"))
-        .pipe(Effect.repeat({ until: (info) => info.includes("blocked_clients:1") }))
+      yield* Effect.repeat(RedisServer.blocked(server), { until: (count) => count === 1 })
       yield* other.use((client) => client.client("KILL", "TYPE", "normal", "SKIPME", "yes"))
       expect(yield* Effect.flip(Fiber.join(blocked))).toMatchObject({ reason: "Connection" })
       expect(yield* count).toEqual(reply)

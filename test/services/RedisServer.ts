@@ -103,6 +103,13 @@ export const makeTls = Effect.fnUntraced(function* (certificate: string, clients
   return { ...server, tlsPort: port }
 })
 
+/** How many clients wait in a call that blocks. */
+export const blocked = ({ connection: { use } }: Server) =>
+  Effect.map(
+    use((client) => client.info("clients")),
+    (info) => Number(/^blocked_clients:(\d+)/m.exec(info)?.[1])
+  )
+
 export class RedisServer extends Context.Tag("test/RedisServer")<RedisServer, Server>() {}
 
 export const layer: Layer.Layer<RedisServer> = Layer.scoped(RedisServer, make())
